@@ -1,0 +1,89 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let torch = Context.packageDirectory + "/.deps/libtorch"
+
+let swiftSettings: [SwiftSetting] = [
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("ExistentialAny"),
+]
+
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+}
+
+func tests(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: room + "Tests", dependencies: [.byName(name: room), "HPATestSupport"] + (room == "HPACore" ? [] : ["HPACore"]) + dependencies,
+    swiftSettings: swiftSettings)
+}
+
+let package = Package(
+  name: "hpa-feat",
+  products: [
+    .executable(name: "hpa-feat", targets: ["hpa-feat"]),
+    // Loaded at run time, and only by verbs that need a network: LibTorch alone takes a third of a second to load.
+    .library(name: "HPATorchShim", type: .dynamic, targets: ["CTorchShim"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    // Bridges to C and C++ libraries.
+    .target(name: "CTorchABI"),
+    .target(
+      name: "CTorchShim",
+      cxxSettings: [
+        // The ABI's header by its path: as a dependency it would come as a Clang module, which C++ cannot use here.
+        .headerSearchPath("../CTorchABI/include"),
+        .unsafeFlags(["-isystem", torch + "/include", "-isystem", torch + "/include/torch/csrc/api/include", "-fvisibility=hidden"])
+      ],
+      linkerSettings: [
+        .unsafeFlags(["-L" + torch + "/lib", "-Xlinker", "-rpath", "-Xlinker", torch + "/lib"]),
+        .linkedLibrary("torch"), .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
+      ]),
+    .target(
+      name: "CImageCodecs",
+      linkerSettings: [.linkedLibrary("png"), .linkedLibrary("tiff"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
+    .systemLibrary(name: "CLMDB"),
+    .systemLibrary(name: "CDeflate"),
+    .systemLibrary(name: "COpenSSL"),
+    .systemLibrary(name: "COpenBLAS"),
+    .systemLibrary(name: "CCairo", pkgConfig: "cairo"),
+
+    // Rooms.
+    room("HPACore", []),
+    room("HPATorch", ["HPACore", "CTorchABI"]),
+    room("HPAImages", ["HPACore", "CImageCodecs"]),
+    room("HPADatasets", ["HPACore", "HPAImages"]),
+    room("HPABackbones", ["HPACore", "HPATorch"]),
+    room("HPAStore", ["HPACore", "CLMDB", "CDeflate", "COpenSSL"]),
+    room("HPAIndex", ["HPACore", "COpenBLAS"]),
+    room("HPAStacker", ["HPACore", "HPATorch"]),
+    room("HPABlend", ["HPACore"]),
+    room("HPAPictures", ["HPACore", "CCairo"]),
+    room(
+      "HPACommands",
+      [
+        "HPACore", "HPATorch", "HPAImages", "HPADatasets", "HPABackbones", "HPAStore", "HPAIndex", "HPAStacker", "HPABlend",
+        "HPAPictures", "Yams", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .executableTarget(name: "hpa-feat", dependencies: ["HPACommands"], swiftSettings: swiftSettings),
+
+    // Tests.
+    .target(name: "HPATestSupport", dependencies: ["HPACore"], path: "Tests/HPATestSupport", swiftSettings: swiftSettings),
+    tests("HPACore"),
+    tests("HPATorch"),
+    tests("HPAImages"),
+    tests("HPADatasets", ["HPAImages"]),
+    tests("HPABackbones", ["HPATorch"]),
+    tests("HPAStore"),
+    tests("HPAIndex"),
+    tests("HPAStacker", ["HPATorch"]),
+    tests("HPABlend"),
+    tests("HPAPictures"),
+    tests("HPACommands"),
+  ],
+  cxxLanguageStandard: .cxx20
+)

@@ -1,0 +1,3 @@
+#ifndef HPA_TORCH_H
+#define HPA_TORCH_H
+#endif

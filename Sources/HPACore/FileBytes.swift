@@ -1,0 +1,76 @@
+public import Foundation
+
+/// Whole-file reading, and writing that leaves either the old file or the new one, never half of one.
+public enum FileBytes {
+  /// - Throws: `missingInput` where there is no such file, `inputOutput` where it cannot be read.
+  public static func read(_ path: String) throws -> [UInt8] {
+    let handle = try open(path)
+    defer { try? handle.close() }
+    do {
+      return [UInt8](try handle.readToEnd() ?? Data())
+    } catch {
+      throw Failure(.inputOutput, "cannot be read: \(systemMessage(error))", at: .file(path))
+    }
+  }
+
+  /// - Throws: `missingInput` where there is no such file or it may not be read.
+  public static func open(_ path: String) throws -> FileHandle {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+      throw Failure(.missingInput, "no such file", at: .file(path), cure: "Check the path; it is taken from the folder you are in.")
+    }
+    guard !isFolder.boolValue else { throw Failure(.missingInput, "is a folder, not a file", at: .file(path)) }
+    guard let handle = FileHandle(forReadingAtPath: path) else {
+      throw Failure(.missingInput, "may not be read", at: .file(path), cure: "Check the permissions: ls -l '\(path)'.")
+    }
+    return handle
+  }
+
+  /// Writes `path` by way of a file beside it that is flushed and then renamed; a failure leaves what was there before.
+  ///
+  /// - Throws: `cannotCreate` where the folder cannot take the file, `inputOutput` where writing fails (a full disk, say),
+  ///   or what `body` throws.
+  public static func replace<Result>(_ path: String, _ body: (FileHandle) throws -> Result) throws -> Result {
+    let folder = (path as NSString).deletingLastPathComponent
+    try makeFolder(folder)
+    let aside = path + ".part-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
+    guard FileManager.default.createFile(atPath: aside, contents: nil), let handle = FileHandle(forWritingAtPath: aside) else {
+      throw Failure(.cannotCreate, "cannot be created", at: .file(path), cure: "Check that the folder can be written to.")
+    }
+    do {
+      let result = try body(handle)
+      try handle.synchronize()
+      try handle.close()
+      guard rename(aside, path) == 0 else { throw Failure(.cannotCreate, "cannot be created: \(String(cString: strerror(errno)))", at: .file(path)) }
+      return result
+    } catch {
+      try? handle.close()
+      unlink(aside)
+      if error is Failure { throw error }
+      throw Failure(.inputOutput, "cannot be written: \(systemMessage(error))", at: .file(path), cure: "Is the disk full? See: df -h '\(folder.isEmpty ? "." : folder)'.")
+    }
+  }
+
+  public static func write(_ bytes: [UInt8], to path: String) throws {
+    try replace(path) { try $0.write(contentsOf: bytes) }
+  }
+
+  public static func write(_ text: String, to path: String) throws {
+    try replace(path) { try $0.write(contentsOf: Data(text.utf8)) }
+  }
+
+  /// - Throws: `cannotCreate`.
+  public static func makeFolder(_ path: String) throws {
+    guard !path.isEmpty else { return }
+    do {
+      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    } catch {
+      throw Failure(.cannotCreate, "the folder cannot be made: \(systemMessage(error))", at: .file(path))
+    }
+  }
+
+  private static func systemMessage(_ error: any Error) -> String {
+    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
+    return underlying.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32(underlying.code))) : error.localizedDescription
+  }
+}

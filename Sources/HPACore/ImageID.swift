@@ -1,0 +1,16 @@
+/// The name of one image: a Kaggle UUID, or `antibody_plate_well_position` in HPAv18.
+///
+/// Ids are ordered by their UTF-8 bytes; every tie in the program is broken by this order.
+public struct ImageID: Hashable, Sendable, Comparable, ExpressibleByStringLiteral, CustomStringConvertible {
+  public let text: String
+
+  public init(_ text: String) { self.text = text }
+  public init(stringLiteral value: String) { self.text = value }
+
+  public var description: String { text }
+
+  /// The part before the first underscore: the antibody of an HPAv18 id. Later underscores belong to the rest.
+  public var antibody: Substring { text.prefix { $0 != "_" } }
+
+  public static func < (left: ImageID, right: ImageID) -> Bool { left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
+}

@@ -1,0 +1,3 @@
+import HPACommands
+
+HPAFeat.run()

@@ -37,7 +37,7 @@ let package = Package(
       cxxSettings: [
         // The ABI's header by its path: as a dependency it would come as a Clang module, which C++ cannot use here.
         .headerSearchPath("../CTorchABI/include"),
-        .unsafeFlags(["-isystem", torch + "/include", "-isystem", torch + "/include/torch/csrc/api/include", "-fvisibility=hidden"])
+        .unsafeFlags(["-isystem", torch + "/include", "-isystem", torch + "/include/torch/csrc/api/include", "-fvisibility=hidden"]),
       ],
       linkerSettings: [
         .unsafeFlags(["-L" + torch + "/lib", "-Xlinker", "-rpath", "-Xlinker", torch + "/lib"]),

@@ -120,7 +120,9 @@ extension CSVTable {
         }
         field.append(byte)
       }
-      throw Failure(.badData, "a quote that begins here is never closed", at: .file(path, row: start), cure: "Close the quote, or double it inside a field.")
+      throw Failure(
+        .badData, "a quote that begins here is never closed", at: .file(path, row: start),
+        cure: "Close the quote, or double it inside a field.")
     }
 
     private func text(_ slice: ArraySlice<UInt8>) throws -> String {

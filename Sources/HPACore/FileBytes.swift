@@ -41,13 +41,17 @@ public enum FileBytes {
       let result = try body(handle)
       try handle.synchronize()
       try handle.close()
-      guard rename(aside, path) == 0 else { throw Failure(.cannotCreate, "cannot be created: \(String(cString: strerror(errno)))", at: .file(path)) }
+      guard rename(aside, path) == 0 else {
+        throw Failure(.cannotCreate, "cannot be created: \(String(cString: strerror(errno)))", at: .file(path))
+      }
       return result
     } catch {
       try? handle.close()
       unlink(aside)
       if error is Failure { throw error }
-      throw Failure(.inputOutput, "cannot be written: \(systemMessage(error))", at: .file(path), cure: "Is the disk full? See: df -h '\(folder.isEmpty ? "." : folder)'.")
+      throw Failure(
+        .inputOutput, "cannot be written: \(systemMessage(error))", at: .file(path),
+        cure: "Is the disk full? See: df -h '\(folder.isEmpty ? "." : folder)'.")
     }
   }
 

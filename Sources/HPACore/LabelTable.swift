@@ -26,7 +26,9 @@ public struct LabelTable: Sendable, Equatable {
   public func labels(for ids: [ImageID], path: String? = nil) throws -> [LabelSet] {
     try ids.map { id in
       guard let labels = self[id] else {
-        throw Failure(.badData, "no label row for this id", at: .init(path: path, id: id.text), cure: "Add the id to the label table, or take it out of the ids file.")
+        throw Failure(
+          .badData, "no label row for this id", at: .init(path: path, id: id.text),
+          cure: "Add the id to the label table, or take it out of the ids file.")
       }
       return labels
     }
@@ -44,9 +46,12 @@ public struct LabelTable: Sendable, Equatable {
     var seen: [ImageID: Int] = [:]
     for row in table.rows {
       let id = ImageID(row[idColumn])
-      guard !id.text.isEmpty else { throw Failure(.badData, "the id is empty", at: .file(path, row: row.line), cure: "Give every row an id.") }
+      guard !id.text.isEmpty else {
+        throw Failure(.badData, "the id is empty", at: .file(path, row: row.line), cure: "Give every row an id.")
+      }
       if let earlier = seen.updateValue(row.line, forKey: id) {
-        throw Failure(.badData, "id \(id) stands here and in row \(earlier)", at: .file(path, row: row.line), cure: "Keep one row for each id.")
+        throw Failure(
+          .badData, "id \(id) stands here and in row \(earlier)", at: .file(path, row: row.line), cure: "Keep one row for each id.")
       }
       guard let set = LabelSet(parsing: row[targetColumn]) else {
         throw Failure(
@@ -67,14 +72,19 @@ extension ImageID {
   public static func list(contentsOf path: String) throws -> [ImageID] {
     let table = try CSVTable(contentsOf: path)
     guard table.header.first == "Id" else {
-      throw Failure(.badData, "the first column is '\(table.header.first ?? "")', not 'Id'", at: .file(path, row: 1), cure: "Give the file a header line whose first column is Id.")
+      throw Failure(
+        .badData, "the first column is '\(table.header.first ?? "")', not 'Id'", at: .file(path, row: 1),
+        cure: "Give the file a header line whose first column is Id.")
     }
     var seen: [ImageID: Int] = [:]
     return try table.rows.map { row in
       let id = ImageID(row[0])
-      guard !id.text.isEmpty else { throw Failure(.badData, "the id is empty", at: .file(path, row: row.line), cure: "Give every row an id.") }
+      guard !id.text.isEmpty else {
+        throw Failure(.badData, "the id is empty", at: .file(path, row: row.line), cure: "Give every row an id.")
+      }
       if let earlier = seen.updateValue(row.line, forKey: id) {
-        throw Failure(.badData, "id \(id) stands here and in row \(earlier)", at: .file(path, row: row.line), cure: "Keep one row for each id.")
+        throw Failure(
+          .badData, "id \(id) stands here and in row \(earlier)", at: .file(path, row: row.line), cure: "Keep one row for each id.")
       }
       return id
     }

@@ -63,7 +63,8 @@ public struct NamedRows<Scalar: BinaryFloatingPoint & Sendable>: Sendable {
     return matrix.selecting(
       rows: try wanted.map { id in
         guard let row = rowOfID[id] else {
-          throw Failure(.badData, "no row for this id", at: .init(path: path, id: id.text), cure: "Make the matrix for these ids, or leave the id out.")
+          throw Failure(
+            .badData, "no row for this id", at: .init(path: path, id: id.text), cure: "Make the matrix for these ids, or leave the id out.")
         }
         return row
       })

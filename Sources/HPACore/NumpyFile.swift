@@ -66,7 +66,9 @@ public enum NumpyFile {
     guard (1...3).contains(prefix[6]), length <= 1 << 16 else { throw Failure(.badData, "has an unknown .npy header", at: .file(path)) }
     try handle.seek(toOffset: UInt64(offset))
     let body = [UInt8](try handle.read(upToCount: length) ?? Data())
-    guard body.count == length else { throw Failure(.badData, "ends inside its header", at: .file(path), cure: "Copy the file again; it is truncated.") }
+    guard body.count == length else {
+      throw Failure(.badData, "ends inside its header", at: .file(path), cure: "Copy the file again; it is truncated.")
+    }
     return try parse(String(decoding: body, as: UTF8.self), dataOffset: offset + length, path: path)
   }
 
@@ -76,7 +78,9 @@ public enum NumpyFile {
       let order = text.firstMatch(of: /'fortran_order':\s*(True|False)/)?.1,
       let shape = text.firstMatch(of: /'shape':\s*\(([^)]*)\)/)?.1
     else { throw Failure(.badData, "has an unknown .npy header", at: .file(path), cure: cure) }
-    guard type == "<f4" || type == "<f8" else { throw Failure(.badData, "holds '\(type)', not float32 or float64", at: .file(path), cure: cure) }
+    guard type == "<f4" || type == "<f8" else {
+      throw Failure(.badData, "holds '\(type)', not float32 or float64", at: .file(path), cure: cure)
+    }
     guard order == "False" else { throw Failure(.badData, "is in Fortran order", at: .file(path), cure: cure) }
     let extents = shape.split(separator: ",").map { Int($0.trimmingCharacters(in: .whitespaces)) }
     guard extents.count == 2, let rows = extents[0], let columns = extents[1], rows >= 0, columns >= 0,
@@ -88,7 +92,9 @@ public enum NumpyFile {
   private static func checkSize(of handle: FileHandle, is expected: Int, path: String) throws {
     let actual = Int(try handle.seekToEnd())
     guard actual == expected else {
-      throw Failure(.badData, "has \(actual) bytes where its header says \(expected)", at: .file(path), cure: "Copy the file again; it is \(actual < expected ? "truncated" : "damaged").")
+      throw Failure(
+        .badData, "has \(actual) bytes where its header says \(expected)", at: .file(path),
+        cure: "Copy the file again; it is \(actual < expected ? "truncated" : "damaged").")
     }
   }
 

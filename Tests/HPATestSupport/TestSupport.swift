@@ -53,7 +53,9 @@ public enum Subprocess {
     public let standardError: String
   }
 
-  public static func run(_ executable: String, _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:]) throws -> Result {
+  public static func run(_ executable: String, _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:]) throws
+    -> Result
+  {
     let process = Process()
     process.executableURL = URL(filePath: executable)
     process.arguments = arguments

@@ -1,0 +1,35 @@
+# make demo   set up, build, make the demo data, run the whole job, print the result table
+# make test   set up what is missing, run every test
+SHELL := /bin/bash
+SEED ?= 1
+DEMO ?= demo
+PREFIX ?= /usr/local
+
+.PHONY: setup build demo test parity format lint install clean
+
+setup:
+	@scripts/setup build
+
+build: setup
+	swift build -c release
+
+demo: build
+	scripts/demo "$(DEMO)"
+
+test:
+	@scripts/setup test
+	swift build -c release --build-tests
+	swift test -c release --skip-build
+
+parity:
+	@scripts/setup test
+	HPA_PARITY_SEED=$(SEED) swift test -c release --filter Parity
+
+format:
+	swift format --in-place --recursive Package.swift Sources Tests
+
+lint:
+	swift format lint --strict --recursive Package.swift Sources Tests
+
+clean:
+	rm -rf .build .goldens demo

@@ -1,1 +1,80 @@
-#include "hpa_image_codecs.h"
+#include "internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef hpa_image_status (*reader)(const uint8_t *, size_t, hpa_image_header *, void *, hpa_image_error *);
+
+static bool starts_with(const uint8_t *bytes, size_t count, const char *magic, size_t length) {
+  return count >= length && memcmp(bytes, magic, length) == 0;
+}
+
+static reader reader_of(const uint8_t *bytes, size_t count) {
+  if (starts_with(bytes, count, "\x89PNG\r\n\x1a\n", 8)) return hpa_read_png;
+  if (starts_with(bytes, count, "\xff\xd8\xff", 3)) return hpa_read_jpeg;
+  // Classic TIFF (42) and BigTIFF (43), in both byte orders.
+  if (starts_with(bytes, count, "II*\0", 4) || starts_with(bytes, count, "MM\0*", 4)) return hpa_read_tiff;
+  if (starts_with(bytes, count, "II+\0", 4) || starts_with(bytes, count, "MM\0+", 4)) return hpa_read_tiff;
+  return NULL;
+}
+
+hpa_image_status hpa_image_probe(const uint8_t *bytes, size_t count, hpa_image_header *header, hpa_image_error *error) {
+  memset(header, 0, sizeof *header);
+  reader read = reader_of(bytes, count);
+  if (!read) return hpa_fail(error, HPA_IMAGE_UNKNOWN_FORMAT, "the first bytes are those of no PNG, TIFF or JPEG");
+  return read(bytes, count, header, NULL, error);
+}
+
+hpa_image_status hpa_image_decode(
+    const uint8_t *bytes, size_t count, const hpa_image_header *header, void *samples, hpa_image_error *error) {
+  hpa_image_header expected = *header;
+  reader read = reader_of(bytes, count);
+  if (!read) return hpa_fail(error, HPA_IMAGE_UNKNOWN_FORMAT, "the first bytes are those of no PNG, TIFF or JPEG");
+  return read(bytes, count, &expected, samples, error);
+}
+
+void hpa_image_free(uint8_t *bytes) { free(bytes); }
+
+bool hpa_memory_write(hpa_memory *memory, const void *bytes, size_t count) {
+  size_t end = memory->position + count;
+  if (end > memory->capacity) {
+    size_t capacity = end + end / 2 + 4096;
+    uint8_t *larger = realloc(memory->bytes, capacity);
+    if (!larger) return false;
+    memory->bytes = larger;
+    memory->capacity = capacity;
+  }
+  if (memory->position > memory->count) memset(memory->bytes + memory->count, 0, memory->position - memory->count);
+  memcpy(memory->bytes + memory->position, bytes, count);
+  memory->position = end;
+  if (end > memory->count) memory->count = end;
+  return true;
+}
+
+hpa_image_status hpa_fail(hpa_image_error *error, hpa_image_status status, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  error->status = status;
+  vsnprintf(error->detail, sizeof error->detail, format, arguments);
+  va_end(arguments);
+  return status;
+}
+
+hpa_image_status hpa_check_sides(uint64_t width, uint64_t height, hpa_image_error *error) {
+  if (width == 0 || height == 0) return hpa_fail(error, HPA_IMAGE_DAMAGED, "a side is 0 pixels long");
+  if (width > HPA_IMAGE_MAX_SIDE || height > HPA_IMAGE_MAX_SIDE) {
+    return hpa_fail(
+        error, HPA_IMAGE_TOO_LARGE, "%llu x %llu pixels; at most %d a side are read", (unsigned long long)width,
+        (unsigned long long)height, HPA_IMAGE_MAX_SIDE);
+  }
+  return HPA_IMAGE_OK;
+}
+
+size_t hpa_row_bytes(const hpa_image_header *header) { return (size_t)header->width * header->channels * header->bits / 8; }
+
+bool hpa_same_header(const hpa_image_header *left, const hpa_image_header *right) {
+  return left->format == right->format && left->width == right->width && left->height == right->height &&
+         left->channels == right->channels && left->bits == right->bits;
+}

@@ -1,0 +1,34 @@
+#ifndef HPA_IMAGE_INTERNAL_H
+#define HPA_IMAGE_INTERNAL_H
+
+#include "hpa_image_codecs.h"
+
+#include <stdbool.h>
+
+// A file that lives in memory: a window to read from, or a buffer that grows while it is written.
+typedef struct {
+  uint8_t *bytes;
+  size_t count;
+  size_t capacity;
+  size_t position;
+} hpa_memory;
+
+// Writes at `position` and moves it; false where memory ran out.
+bool hpa_memory_write(hpa_memory *memory, const void *bytes, size_t count);
+
+hpa_image_status hpa_fail(hpa_image_error *error, hpa_image_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+// HPA_IMAGE_OK where both sides lie in 1...HPA_IMAGE_MAX_SIDE.
+hpa_image_status hpa_check_sides(uint64_t width, uint64_t height, hpa_image_error *error);
+
+size_t hpa_row_bytes(const hpa_image_header *header);
+
+// One reader a format. `samples` is NULL where only the header is wanted.
+hpa_image_status hpa_read_png(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error);
+hpa_image_status hpa_read_tiff(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error);
+hpa_image_status hpa_read_jpeg(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error);
+
+// True where the header read from the bytes is the one that the caller sized its buffer by.
+bool hpa_same_header(const hpa_image_header *left, const hpa_image_header *right);
+
+#endif

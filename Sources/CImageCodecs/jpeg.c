@@ -1,0 +1,151 @@
+#include "internal.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <jpeglib.h>
+
+#include <jerror.h>
+
+// libjpeg's error manager with the place to jump to.
+typedef struct {
+  struct jpeg_error_mgr manager;
+  jmp_buf jump;
+  hpa_image_error *error;
+} jpeg_session;
+
+static void on_error(j_common_ptr codec) {
+  jpeg_session *session = (jpeg_session *)codec->err;
+  char message[JMSG_LENGTH_MAX];
+  session->manager.format_message(codec, message);
+  hpa_image_status status = session->manager.msg_code == JERR_OUT_OF_MEMORY ? HPA_IMAGE_OUT_OF_MEMORY : HPA_IMAGE_DAMAGED;
+  hpa_fail(session->error, status, "%s", message);
+  longjmp(session->jump, 1);
+}
+
+// libjpeg only warns where data are missing or broken, and paints the rest grey. Here that is an error.
+static void on_message(j_common_ptr codec, int level) {
+  int code = codec->err->msg_code;
+  if (level < 0 && code != JWRN_JFIF_MAJOR && code != JWRN_ADOBE_XFORM) on_error(codec);
+}
+
+static void on_output(j_common_ptr codec) { (void)codec; }
+
+static struct jpeg_error_mgr *prepare(jpeg_session *session) {
+  struct jpeg_error_mgr *manager = jpeg_std_error(&session->manager);
+  manager->error_exit = on_error;
+  manager->emit_message = on_message;
+  manager->output_message = on_output;
+  return manager;
+}
+
+static hpa_image_status read_with(
+    jpeg_session *session, j_decompress_ptr codec, const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples) {
+  if (setjmp(session->jump)) return session->error->status;
+  jpeg_create_decompress(codec);
+  jpeg_mem_src(codec, bytes, count);
+  jpeg_read_header(codec, TRUE);
+  hpa_image_status status = hpa_check_sides(codec->image_width, codec->image_height, session->error);
+  if (status != HPA_IMAGE_OK) return status;
+  if (codec->jpeg_color_space == JCS_CMYK || codec->jpeg_color_space == JCS_YCCK || codec->jpeg_color_space == JCS_UNKNOWN) {
+    return hpa_fail(session->error, HPA_IMAGE_UNSUPPORTED, "JPEG with %d colour components that are not RGB", codec->num_components);
+  }
+  codec->out_color_space = codec->jpeg_color_space == JCS_GRAYSCALE ? JCS_GRAYSCALE : JCS_RGB;
+  hpa_image_header found = {
+      .format = HPA_IMAGE_JPEG,
+      .width = codec->image_width,
+      .height = codec->image_height,
+      .channels = codec->out_color_space == JCS_GRAYSCALE ? 1 : 3,
+      .bits = 8,
+  };
+  if (!samples) {
+    *header = found;
+    return HPA_IMAGE_OK;
+  }
+  if (!hpa_same_header(&found, header)) return hpa_fail(session->error, HPA_IMAGE_DAMAGED, "the header is not the one that was probed");
+  jpeg_start_decompress(codec);
+  while (codec->output_scanline < codec->output_height) {
+    JSAMPROW row = (JSAMPROW)samples + codec->output_scanline * hpa_row_bytes(header);
+    jpeg_read_scanlines(codec, &row, 1);
+  }
+  jpeg_finish_decompress(codec);
+  return HPA_IMAGE_OK;
+}
+
+hpa_image_status hpa_read_jpeg(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error) {
+  jpeg_session session = {.error = error};
+  struct jpeg_decompress_struct codec = {.err = prepare(&session)};
+  hpa_image_status status = read_with(&session, &codec, bytes, count, header, samples);
+  jpeg_destroy_decompress(&codec);
+  return status;
+}
+
+// libjpeg's own memory destination loses track of its buffer when an error jumps out, so here is one that does not.
+typedef struct {
+  struct jpeg_destination_mgr manager;
+  hpa_memory memory;
+  JOCTET window[16384];
+} jpeg_target;
+
+static void open_window(j_compress_ptr codec) {
+  jpeg_target *target = (jpeg_target *)codec->dest;
+  target->manager.next_output_byte = target->window;
+  target->manager.free_in_buffer = sizeof target->window;
+}
+
+static boolean empty_window(j_compress_ptr codec) {
+  jpeg_target *target = (jpeg_target *)codec->dest;
+  if (!hpa_memory_write(&target->memory, target->window, sizeof target->window)) ERREXIT1(codec, JERR_OUT_OF_MEMORY, 0);
+  open_window(codec);
+  return TRUE;
+}
+
+static void close_window(j_compress_ptr codec) {
+  jpeg_target *target = (jpeg_target *)codec->dest;
+  size_t used = sizeof target->window - target->manager.free_in_buffer;
+  if (!hpa_memory_write(&target->memory, target->window, used)) ERREXIT1(codec, JERR_OUT_OF_MEMORY, 0);
+}
+
+static hpa_image_status write_with(
+    jpeg_session *session, j_compress_ptr codec, const void *samples, const hpa_image_header *header, int quality, jpeg_target *target) {
+  if (setjmp(session->jump)) return session->error->status;
+  jpeg_create_compress(codec);
+  codec->dest = &target->manager;
+  codec->image_width = header->width;
+  codec->image_height = header->height;
+  codec->input_components = (int)header->channels;
+  codec->in_color_space = header->channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
+  jpeg_set_defaults(codec);
+  jpeg_set_quality(codec, quality, TRUE);
+  jpeg_start_compress(codec, TRUE);
+  while (codec->next_scanline < codec->image_height) {
+    JSAMPROW row = (JSAMPROW)samples + codec->next_scanline * hpa_row_bytes(header);
+    jpeg_write_scanlines(codec, &row, 1);
+  }
+  jpeg_finish_compress(codec);
+  return HPA_IMAGE_OK;
+}
+
+hpa_image_status hpa_image_encode_jpeg(
+    const void *samples, const hpa_image_header *header, int quality, uint8_t **bytes, size_t *count, hpa_image_error *error) {
+  hpa_image_status status = hpa_check_sides(header->width, header->height, error);
+  if (status != HPA_IMAGE_OK) return status;
+  if (header->bits != 8 || (header->channels != 1 && header->channels != 3)) {
+    return hpa_fail(error, HPA_IMAGE_UNSUPPORTED, "%u channels of %u bits", header->channels, header->bits);
+  }
+  jpeg_session session = {.error = error};
+  struct jpeg_compress_struct codec = {.err = prepare(&session)};
+  jpeg_target target = {
+      .manager = {.init_destination = open_window, .empty_output_buffer = empty_window, .term_destination = close_window},
+  };
+  status = write_with(&session, &codec, samples, header, quality, &target);
+  jpeg_destroy_compress(&codec);
+  if (status != HPA_IMAGE_OK) {
+    free(target.memory.bytes);
+    return status;
+  }
+  *bytes = target.memory.bytes;
+  *count = target.memory.count;
+  return HPA_IMAGE_OK;
+}

@@ -1,0 +1,68 @@
+public import HPACore
+
+/// Something odd about a stain that could be read all the same. Warnings are returned, never printed.
+public struct StainWarning: Sendable, Equatable, CustomStringConvertible {
+  public enum Kind: Sendable, Equatable {
+    /// The channel map takes less than a quarter of the signal (mean level) of the brightest channel (R, G or B).
+    case emptyChannel(mean: Double, brightest: Character, brightestMean: Double)
+    /// Every pixel has this level.
+    case blank(level: UInt8)
+    /// A 16-bit file whose largest sample lies below 4096: maybe a 12-bit one.
+    case lowRange(largest: UInt16)
+    /// Width and height differ, so a square size distorts the cells.
+    case notSquare(width: Int, height: Int)
+  }
+
+  public let id: ImageID
+  public let stain: Stain
+  public let path: String
+  public let kind: Kind
+
+  public var description: String {
+    let text =
+      switch kind {
+      case .emptyChannel(let mean, let brightest, let brightestMean):
+        "the channel taken is nearly empty (mean \(Self.short(mean))), \(brightest) carries the picture (mean \(Self.short(brightestMean)))"
+      case .blank(let level): "blank: every pixel is \(level)"
+      case .lowRange(let largest): "16-bit samples up to \(largest) only: if the file is a 12-bit one, read it with the range \(SampleRange.twelveBit.rawValue)"
+      case .notSquare(let width, let height): "\(width) x \(height) pixels: resizing to a square distorts it"
+      }
+    return "\(path): \(text)"
+  }
+
+  private static func short(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
+}
+
+extension StainWarning.Kind {
+  /// The warning for a channel that keeps under a quarter of what another channel of the file holds.
+  static func emptyChannel(of plane: [UInt8], pixels: [UInt8], channels: Int) -> Self? {
+    let count = Double(plane.count)
+    let mean = Double(sum(plane, from: 0, by: 1)) / count
+    let means = (0..<3).map { Double(sum(pixels, from: $0, by: channels)) / count }
+    let brightest = means.indices.max { means[$0] < means[$1] } ?? 0
+    guard mean * 4 < means[brightest] else { return nil }
+    return .emptyChannel(mean: mean, brightest: ["R", "G", "B"][brightest], brightestMean: means[brightest])
+  }
+
+  static func blank(_ plane: [UInt8]) -> Self? {
+    guard let first = plane.first, !plane.contains(where: { $0 != first }) else { return nil }
+    return .blank(level: first)
+  }
+
+  static func lowRange(_ image: RasterImage, range: SampleRange) -> Self? {
+    guard range == .full, case .words(let words) = image.samples, let largest = words.max(), largest > 0, largest < 4096 else { return nil }
+    return .lowRange(largest: largest)
+  }
+
+  private static func sum(_ bytes: [UInt8], from start: Int, by step: Int) -> UInt64 {
+    bytes.withUnsafeBufferPointer { bytes in
+      var sum: UInt64 = 0
+      var index = start
+      while index < bytes.count {
+        sum &+= UInt64(bytes[index])
+        index &+= step
+      }
+      return sum
+    }
+  }
+}

@@ -1,1 +1,410 @@
+// LibTorch behind the table of hpa_torch.h. Thin: one ATen call a function wherever PyTorch has one.
 #include "hpa_torch.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <ATen/autocast_mode.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/version.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string_view>
+#include <vector>
+
+struct HPATensor {
+  at::Tensor value;
+};
+
+struct HPAGenerator {
+  at::Generator value;
+};
+
+struct HPAGuard {
+  virtual ~HPAGuard() = default;
+};
+
+namespace {
+
+struct NoGradientGuard final : HPAGuard {
+  at::NoGradGuard guard;
+};
+
+struct InferenceGuard final : HPAGuard {
+  c10::InferenceMode guard{true};
+};
+
+struct AutocastGuard final : HPAGuard {
+  const at::DeviceType device;
+  const bool was_enabled;
+  const at::ScalarType previous;
+
+  explicit AutocastGuard(at::DeviceType device)
+      : device(device), was_enabled(at::autocast::is_autocast_enabled(device)), previous(at::autocast::get_autocast_dtype(device)) {
+    at::autocast::set_autocast_enabled(device, true);
+    at::autocast::set_autocast_dtype(device, at::kBFloat16);
+    at::autocast::increment_nesting();
+  }
+
+  ~AutocastGuard() override {
+    if (at::autocast::decrement_nesting() == 0) at::autocast::clear_cache();
+    at::autocast::set_autocast_dtype(device, previous);
+    at::autocast::set_autocast_enabled(device, was_enabled);
+  }
+};
+
+void fill(HPATorchError *error, int32_t code, const char *message) noexcept {
+  error->code = code;
+  error->message = strdup(message);
+}
+
+// Called inside a catch block.
+void report(HPATorchError *error) noexcept {
+  try {
+    throw;
+  } catch (const c10::OutOfMemoryError &caught) {
+    fill(error, HPA_TORCH_NO_MEMORY, caught.what_without_backtrace());
+  } catch (const c10::Error &caught) {
+    const char *message = caught.what_without_backtrace();
+    const bool is_memory = std::string_view(message).find("DefaultCPUAllocator") != std::string_view::npos;
+    fill(error, is_memory ? HPA_TORCH_NO_MEMORY : HPA_TORCH_BAD_ARGUMENT, message);
+  } catch (const std::bad_alloc &) {
+    fill(error, HPA_TORCH_NO_MEMORY, "not enough memory");
+  } catch (const std::exception &caught) {
+    fill(error, HPA_TORCH_OTHER, caught.what());
+  } catch (...) {
+    fill(error, HPA_TORCH_OTHER, "an unknown exception");
+  }
+}
+
+template <class Body>
+HPATensor *tensor(HPATorchError *error, Body body) noexcept {
+  try {
+    return new HPATensor{body()};
+  } catch (...) {
+    report(error);
+    return nullptr;
+  }
+}
+
+template <class Result, class Body>
+Result value(HPATorchError *error, Body body) noexcept {
+  try {
+    return body();
+  } catch (...) {
+    report(error);
+    return Result();
+  }
+}
+
+template <class Body>
+void run(HPATorchError *error, Body body) noexcept {
+  try {
+    body();
+  } catch (...) {
+    report(error);
+  }
+}
+
+constexpr at::ScalarType scalar_types[] = {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16, at::kByte, at::kLong, at::kBool};
+
+at::ScalarType scalar_type(int32_t type) {
+  TORCH_CHECK(type >= 0 && type < int32_t(std::size(scalar_types)), "no such element type: ", type);
+  return scalar_types[type];
+}
+
+at::Device device_of(HPADevice device) {
+  return device.type == HPA_TORCH_CUDA ? at::Device(at::kCUDA, int8_t(device.index)) : at::Device(at::kCPU);
+}
+
+at::TensorOptions options(int32_t type, HPADevice device) { return at::TensorOptions().dtype(scalar_type(type)).device(device_of(device)); }
+
+at::IntArrayRef shape_of(const int64_t *shape, int64_t rank) { return at::IntArrayRef(shape, size_t(rank)); }
+
+std::array<int64_t, 2> pair(HPAPair pair) { return {pair.height, pair.width}; }
+
+std::optional<at::Tensor> optional(HPATensor *tensor) { return tensor ? std::optional(tensor->value) : std::nullopt; }
+
+std::vector<at::Tensor> list(HPATensor *const *tensors, int64_t count) {
+  std::vector<at::Tensor> values;
+  values.reserve(size_t(count));
+  for (int64_t index = 0; index < count; ++index) values.push_back(tensors[index]->value);
+  return values;
+}
+
+// The gradients of a step's parameters beside the parameters' state. The fused kernels walk memory, so a gradient is laid out as
+// its parameter is.
+struct Step {
+  std::vector<at::Tensor> parameters, gradients;
+  std::vector<std::vector<at::Tensor>> states;
+
+  Step(HPATensor *const *all, std::initializer_list<HPATensor *const *> all_states, int64_t count) : states(all_states.size()) {
+    for (int64_t index = 0; index < count; ++index) {
+      const at::Tensor &parameter = all[index]->value;
+      const at::Tensor &gradient = parameter.grad();
+      if (!gradient.defined()) continue;
+      parameters.push_back(parameter);
+      gradients.push_back(gradient.strides() == parameter.strides() ? gradient : at::empty_like(parameter).copy_(gradient));
+      size_t state = 0;
+      for (HPATensor *const *tensors : all_states) states[state++].push_back(tensors[index]->value);
+    }
+  }
+
+  bool is_empty() const { return parameters.empty(); }
+};
+
+at::Tensor mean_soft_margin_loss(const at::Tensor &logits, const at::Tensor &targets) {
+  TORCH_CHECK(logits.sizes() == targets.sizes(), "logits are ", logits.sizes(), ", targets are ", targets.sizes());
+  // torch.nn.functional.multilabel_soft_margin_loss, which exists in Python only.
+  const at::Tensor losses = -(targets * at::log_sigmoid(logits) + (1 - targets) * at::log_sigmoid(-logits));
+  return (losses.sum(-1) / logits.size(-1)).mean();
+}
+
+void write_bytes(const at::Tensor &tensor, void *bytes, int64_t byte_count) {
+  const at::Tensor plain = tensor.detach().to(at::kCPU).contiguous();
+  TORCH_CHECK(int64_t(plain.nbytes()) == byte_count, "the tensor holds ", plain.nbytes(), " bytes, not ", byte_count);
+  if (byte_count > 0) std::memcpy(bytes, plain.const_data_ptr(), size_t(byte_count));
+}
+
+at::Tensor read_bytes(const void *bytes, at::IntArrayRef shape, int32_t type, HPADevice device) {
+  at::Tensor host = at::empty(shape, at::TensorOptions().dtype(scalar_type(type)));
+  if (host.nbytes() > 0) std::memcpy(host.mutable_data_ptr(), bytes, host.nbytes());
+  return host.to(device_of(device));
+}
+
+HPAGuard *guard(int32_t kind) {
+  switch (kind) {
+    case HPA_TORCH_NO_GRADIENT: return new NoGradientGuard;
+    case HPA_TORCH_INFERENCE: return new InferenceGuard;
+    case HPA_TORCH_AUTOCAST_CPU: return new AutocastGuard(at::kCPU);
+    case HPA_TORCH_AUTOCAST_CUDA: return new AutocastGuard(at::kCUDA);
+    default: TORCH_CHECK(false, "no such guard: ", kind);
+  }
+}
+
+using T = HPATensor;
+using E = HPATorchError;
+
+const HPATorchTable table = {
+    .abi_version = HPA_TORCH_ABI_VERSION,
+    .size = sizeof(HPATorchTable),
+    .torch_version = TORCH_VERSION,
+
+    .free_message = [](char *message) { std::free(message); },
+    .free_tensor = [](T *tensor) { delete tensor; },
+    .free_generator = [](HPAGenerator *generator) { delete generator; },
+    .free_guard = [](HPAGuard *guard) { delete guard; },
+    .make_guard = [](int32_t kind, E *error) { return value<HPAGuard *>(error, [&] { return guard(kind); }); },
+    .make_generator =
+        [](uint64_t seed, HPADevice device, E *error) {
+          return value<HPAGenerator *>(error, [&] {
+            const at::Device place = device_of(device);
+            auto generator = place.is_cpu() ? at::detail::createCPUGenerator(seed)
+                                            : at::globalContext().defaultGenerator(place).clone();
+            generator.set_current_seed(seed);
+            return new HPAGenerator{std::move(generator)};
+          });
+        },
+
+    .set_threads = [](int32_t count, E *error) { run(error, [&] { at::set_num_threads(count); }); },
+    .cuda_devices = []() -> int32_t { return at::hasCUDA() ? int32_t(at::detail::getCUDAHooks().deviceCount()) : 0; },
+
+    .from_bytes =
+        [](const void *bytes, const int64_t *shape, int64_t rank, int32_t type, HPADevice device, E *error) {
+          return tensor(error, [&] { return read_bytes(bytes, shape_of(shape, rank), type, device); });
+        },
+    .full =
+        [](const int64_t *shape, int64_t rank, double number, int32_t type, HPADevice device, E *error) {
+          return tensor(error, [&] { return at::full(shape_of(shape, rank), number, options(type, device)); });
+        },
+    .uniform =
+        [](const int64_t *shape, int64_t rank, double low, double high, HPAGenerator *generator, HPADevice device, E *error) {
+          return tensor(error, [&] {
+            return at::empty(shape_of(shape, rank), options(HPA_TORCH_FLOAT32, device)).uniform_(low, high, generator->value);
+          });
+        },
+    .normal =
+        [](const int64_t *shape, int64_t rank, double mean, double deviation, HPAGenerator *generator, HPADevice device, E *error) {
+          return tensor(error, [&] {
+            return at::empty(shape_of(shape, rank), options(HPA_TORCH_FLOAT32, device)).normal_(mean, deviation, generator->value);
+          });
+        },
+
+    .rank = [](T *tensor) { return tensor->value.dim(); },
+    .length = [](T *tensor, int64_t dimension) { return tensor->value.sizes()[size_t(dimension)]; },
+    .type =
+        [](T *tensor) {
+          const auto found = std::find(std::begin(scalar_types), std::end(scalar_types), tensor->value.scalar_type());
+          return found == std::end(scalar_types) ? int32_t(-1) : int32_t(found - std::begin(scalar_types));
+        },
+    .device =
+        [](T *tensor) {
+          const at::Device device = tensor->value.device();
+          return HPADevice{device.is_cuda() ? HPA_TORCH_CUDA : HPA_TORCH_CPU, std::max<int32_t>(device.index(), 0)};
+        },
+    .is_channels_last = [](T *tensor) { return tensor->value.is_contiguous(at::MemoryFormat::ChannelsLast); },
+    .to_bytes = [](T *tensor, void *bytes, int64_t count, E *error) { run(error, [&] { write_bytes(tensor->value, bytes, count); }); },
+    .item = [](T *tensor, E *error) { return value<double>(error, [&] { return tensor->value.item().toDouble(); }); },
+
+    .to_type = [](T *input, int32_t type, E *error) { return tensor(error, [&] { return input->value.to(scalar_type(type)); }); },
+    .to_device = [](T *input, HPADevice device, E *error) { return tensor(error, [&] { return input->value.to(device_of(device)); }); },
+    .to_channels_last = [](T *input, E *error) { return tensor(error, [&] { return input->value.contiguous(at::MemoryFormat::ChannelsLast); }); },
+    .contiguous = [](T *input, E *error) { return tensor(error, [&] { return input->value.contiguous(); }); },
+    .clone = [](T *input, E *error) { return tensor(error, [&] { return input->value.clone(); }); },
+    .reshape =
+        [](T *input, const int64_t *shape, int64_t rank, E *error) {
+          return tensor(error, [&] { return input->value.reshape(shape_of(shape, rank)); });
+        },
+    .transpose =
+        [](T *input, int64_t first, int64_t second, E *error) { return tensor(error, [&] { return input->value.transpose(first, second); }); },
+    .narrow =
+        [](T *input, int64_t dimension, int64_t start, int64_t length, E *error) {
+          return tensor(error, [&] { return input->value.narrow(dimension, start, length); });
+        },
+    .index_select =
+        [](T *input, int64_t dimension, T *indices, E *error) {
+          return tensor(error, [&] { return input->value.index_select(dimension, indices->value); });
+        },
+    .concatenate =
+        [](T *const *tensors, int64_t count, int64_t dimension, E *error) {
+          return tensor(error, [&] { return at::cat(list(tensors, count), dimension); });
+        },
+    .copy =
+        [](T *destination, T *source, E *error) {
+          run(error, [&] {
+            at::NoGradGuard guard;
+            destination->value.copy_(source->value);
+          });
+        },
+    .add_in_place =
+        [](T *tensor, int64_t number, E *error) {
+          run(error, [&] {
+            at::NoGradGuard guard;
+            tensor->value.add_(number);
+          });
+        },
+
+    .add = [](T *left, T *right, double scale, E *error) { return tensor(error, [&] { return at::add(left->value, right->value, scale); }); },
+    .multiply = [](T *left, T *right, E *error) { return tensor(error, [&] { return at::mul(left->value, right->value); }); },
+    .scale = [](T *input, double factor, E *error) { return tensor(error, [&] { return at::mul(input->value, factor); }); },
+    .divide = [](T *left, T *right, E *error) { return tensor(error, [&] { return at::div(left->value, right->value); }); },
+    .matrix_product = [](T *left, T *right, E *error) { return tensor(error, [&] { return at::matmul(left->value, right->value); }); },
+    .sum = [](T *input, E *error) { return tensor(error, [&] { return at::sum(input->value); }); },
+    .mean = [](T *input, E *error) { return tensor(error, [&] { return at::mean(input->value); }); },
+    .l2_normalize =
+        [](T *input, int64_t dimension, double epsilon, E *error) {
+          return tensor(error, [&] { return input->value / at::norm(input->value, 2, dimension, true).clamp_min(epsilon); });
+        },
+    .all_finite = [](T *input, E *error) { return value<bool>(error, [&] { return at::isfinite(input->value).all().item<bool>(); }); },
+
+    .relu = [](T *input, E *error) { return tensor(error, [&] { return at::relu(input->value); }); },
+    .sigmoid = [](T *input, E *error) { return tensor(error, [&] { return at::sigmoid(input->value); }); },
+    .linear =
+        [](T *input, T *weight, T *bias, E *error) {
+          return tensor(error, [&] { return at::linear(input->value, weight->value, optional(bias)); });
+        },
+    .convolution =
+        [](T *input, T *weight, T *bias, HPAPair stride, HPAPair padding, int64_t groups, E *error) {
+          return tensor(error, [&] {
+            return at::conv2d(input->value, weight->value, optional(bias), pair(stride), pair(padding), {1, 1}, groups);
+          });
+        },
+    .batch_norm =
+        [](T *input, T *weight, T *bias, T *mean, T *variance, bool is_training, double momentum, double epsilon, E *error) {
+          return tensor(error, [&] {
+            return at::batch_norm(
+                input->value, weight->value, bias->value, mean->value, variance->value, is_training, momentum, epsilon,
+                at::globalContext().userEnabledCuDNN());
+          });
+        },
+    .max_pool =
+        [](T *input, HPAPair kernel, HPAPair stride, HPAPair padding, bool rounds_up, E *error) {
+          return tensor(error, [&] {
+            return at::max_pool2d(input->value, pair(kernel), pair(stride), pair(padding), {1, 1}, rounds_up);
+          });
+        },
+    .average_pool =
+        [](T *input, HPAPair kernel, HPAPair stride, HPAPair padding, bool rounds_up, bool counts_padding, E *error) {
+          return tensor(error, [&] {
+            return at::avg_pool2d(input->value, pair(kernel), pair(stride), pair(padding), rounds_up, counts_padding);
+          });
+        },
+    .adaptive_average_pool =
+        [](T *input, HPAPair output, E *error) { return tensor(error, [&] { return at::adaptive_avg_pool2d(input->value, pair(output)); }); },
+    .dropout =
+        [](T *input, double probability, HPAGenerator *generator, E *error) {
+          return tensor(error, [&] {
+            const double kept = 1 - probability;
+            at::Tensor mask = at::empty_like(input->value);
+            return kept > 0 ? input->value * mask.bernoulli_(kept, generator->value).div_(kept) : input->value * mask.zero_();
+          });
+        },
+    .multilabel_soft_margin_loss =
+        [](T *logits, T *targets, E *error) { return tensor(error, [&] { return mean_soft_margin_loss(logits->value, targets->value); }); },
+    .binary_cross_entropy_with_logits =
+        [](T *logits, T *targets, E *error) {
+          return tensor(error, [&] { return at::binary_cross_entropy_with_logits(logits->value, targets->value, {}, {}, at::Reduction::Mean); });
+        },
+
+    .require_gradient = [](T *tensor, bool is_required, E *error) { run(error, [&] { tensor->value.requires_grad_(is_required); }); },
+    .requires_gradient = [](T *tensor) { return tensor->value.requires_grad(); },
+    .backward = [](T *loss, E *error) { run(error, [&] { loss->value.backward(); }); },
+    .gradient =
+        [](T *tensor, E *error) {
+          return value<T *>(error, [&] { return tensor->value.grad().defined() ? new T{tensor->value.grad()} : nullptr; });
+        },
+    .detach = [](T *input, E *error) { return tensor(error, [&] { return input->value.detach(); }); },
+
+    .clear_gradients =
+        [](T *const *parameters, int64_t count, E *error) {
+          run(error, [&] {
+            for (int64_t index = 0; index < count; ++index) parameters[index]->value.mutable_grad().reset();
+          });
+        },
+    .sgd_step =
+        [](T *const *parameters, T *const *momenta, int64_t count, double rate, double momentum, double decay, bool is_nesterov, E *error) {
+          run(error, [&] {
+            at::NoGradGuard guard;
+            Step step(parameters, {momenta}, count);
+            if (step.is_empty()) return;
+            if (momentum == 0) step.states[0].clear();
+            at::_fused_sgd_(step.parameters, step.gradients, step.states[0], decay, momentum, rate, 0, is_nesterov, false, false);
+          });
+        },
+    .adam_step =
+        [](T *const *parameters, T *const *means, T *const *squares, int64_t count, int64_t number, double rate, double beta1, double beta2,
+           double epsilon, double decay, E *error) {
+          run(error, [&] {
+            at::NoGradGuard guard;
+            Step step(parameters, {means, squares}, count);
+            if (step.is_empty()) return;
+            std::vector<at::Tensor> numbers;
+            for (const at::Tensor &parameter : step.parameters) {
+              numbers.push_back(at::full({}, double(number), at::TensorOptions().dtype(at::kFloat).device(parameter.device())));
+            }
+            at::_fused_adam_(
+                step.parameters, step.gradients, step.states[0], step.states[1], {}, numbers, rate, beta1, beta2, decay, epsilon, false, false);
+          });
+        },
+    .rmsprop_step =
+        [](T *const *parameters, T *const *squares, int64_t count, double rate, double alpha, double epsilon, double decay, E *error) {
+          run(error, [&] {
+            at::NoGradGuard guard;
+            Step step(parameters, {squares}, count);
+            for (size_t index = 0; index < step.parameters.size(); ++index) {
+              at::Tensor &parameter = step.parameters[index], &square = step.states[0][index];
+              const at::Tensor gradient = decay == 0 ? step.gradients[index] : step.gradients[index].add(parameter, decay);
+              square.mul_(alpha).addcmul_(gradient, gradient, 1 - alpha);
+              parameter.addcdiv_(gradient, square.sqrt().add_(epsilon), -rate);
+            }
+          });
+        },
+};
+
+}  // namespace
+
+const HPATorchTable *hpa_torch_table(void) { return &table; }

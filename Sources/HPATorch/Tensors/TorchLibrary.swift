@@ -1,0 +1,81 @@
+import CTorchABI
+import Foundation
+import HPACore
+
+/// LibTorch, opened when the first tensor is made.
+///
+/// It is no part of the executable, since loading it takes a third of a second that `--help` and `search` need not pay for, and its
+/// symbols stay its own: it carries a `sgemm_` that would take the place of the one that the search was linked to.
+public enum TorchLibrary {
+  static let fileName = "libHPATorchShim.so"
+
+  /// The version of PyTorch that the library was built for, such as `2.13.0`.
+  public static func version() throws -> String { String(cString: try table().torch_version) }
+
+  /// The number of CUDA devices that can be used.
+  public static func cudaDevices() throws -> Int { Int(try table().cuda_devices()) }
+
+  /// Sets how many threads an operation may use, for the whole process.
+  public static func setThreads(_ count: Int) throws {
+    try call { $0.set_threads(Int32(clamping: count), $1) }
+  }
+
+  /// - Throws: `unavailable` where the library is missing or cannot be loaded.
+  static func table() throws -> HPATorchTable { try loaded.get() }
+
+  /// Calls a function of the table and turns what it reports into a `Failure`.
+  static func call<Result>(_ body: (HPATorchTable, UnsafeMutablePointer<HPATorchError>) -> Result) throws -> Result {
+    let table = try table()
+    var error = HPATorchError()
+    let result = body(table, &error)
+    guard error.code == HPA_TORCH_OK else {
+      defer { table.free_message(error.message) }
+      throw failure(code: Int(error.code), message: error.message.map { String(cString: $0) } ?? "no reason was given")
+    }
+    return result
+  }
+
+  private static func failure(code: Int, message: String) -> Failure {
+    switch code {
+    case HPA_TORCH_NO_MEMORY:
+      Failure(.unavailable, "not enough memory: \(message)", cure: "Use a smaller --batch or --size.")
+    default:
+      Failure(.software, "LibTorch: \(message)")
+    }
+  }
+
+  // Safe: the table is constant from its first use on.
+  private nonisolated(unsafe) static let loaded: Result<HPATorchTable, Failure> = load()
+
+  private static func load() -> Result<HPATorchTable, Failure> {
+    let candidates = self.candidates()
+    guard let path = candidates.first(where: FileManager.default.fileExists(atPath:)) else {
+      return .failure(unavailable("\(fileName) is not in \(candidates.map { ($0 as NSString).deletingLastPathComponent }.joined(separator: ", "))"))
+    }
+    guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL), let symbol = dlsym(library, "hpa_torch_table") else {
+      return .failure(unavailable("\(path) cannot be loaded: \(dlerror().map { String(cString: $0) } ?? "no reason was given")"))
+    }
+    typealias TableFunction = @convention(c) () -> UnsafePointer<HPATorchTable>?
+    guard let table = unsafeBitCast(symbol, to: TableFunction.self)() else { return .failure(unavailable("\(path) gives no table")) }
+    // The version stands first, so that it can be read even where the rest of the table is another one.
+    guard table.pointee.abi_version == UInt32(HPA_TORCH_ABI_VERSION), table.pointee.size == UInt32(MemoryLayout<HPATorchTable>.size) else {
+      return .failure(unavailable("\(path) belongs to another version of the program"))
+    }
+    return .success(table.pointee)
+  }
+
+  private static func unavailable(_ message: String) -> Failure {
+    Failure(.unavailable, "LibTorch is needed: \(message)", cure: "Run: make build. Or name the library: export \(environmentName)=/path/to/\(fileName).")
+  }
+
+  private static let environmentName = "HPA_TORCH_SHIM"
+
+  /// `$HPA_TORCH_SHIM` alone where it is set; else the folder of the executable (a test bundle is one, too), and the library folder
+  /// of an installation.
+  private static func candidates() -> [String] {
+    if let named = ProcessInfo.processInfo.environment[environmentName], !named.isEmpty { return [named] }
+    guard let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else { return [] }
+    let folder = URL(filePath: executable).deletingLastPathComponent()
+    return [folder, folder.deletingLastPathComponent().appending(path: "lib/hpa-feat")].map { $0.appending(path: fileName).path }
+  }
+}

@@ -12,10 +12,10 @@ func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
 }
 
-func tests(_ room: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func tests(_ room: String, _ dependencies: [Target.Dependency] = [], scripts: [String] = []) -> Target {
   .testTarget(
     name: room + "Tests", dependencies: [.byName(name: room), "HPATestSupport"] + (room == "HPACore" ? [] : ["HPACore"]) + dependencies,
-    swiftSettings: swiftSettings)
+    exclude: scripts, swiftSettings: swiftSettings)
 }
 
 let package = Package(
@@ -78,8 +78,8 @@ let package = Package(
     tests("HPAImages"),
     tests("HPADatasets", ["HPAImages"]),
     tests("HPABackbones", ["HPATorch"]),
-    tests("HPAStore"),
-    tests("HPAIndex"),
+    tests("HPAStore", scripts: ["read_store.py"]),
+    tests("HPAIndex", scripts: ["nearest_oracle.py"]),
     tests("HPAStacker", ["HPATorch"]),
     tests("HPABlend"),
     tests("HPAPictures"),

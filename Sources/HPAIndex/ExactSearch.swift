@@ -1,0 +1,125 @@
+import COpenBLAS
+public import HPACore
+
+/// Exact cosine search: every pair is looked at, and the answer is that of float64 arithmetic.
+///
+/// A score is `Float(dot(q, g) / (|q| |g|))` with product and lengths in float64, added in a fixed order. Better means a higher score;
+/// equal scores are ordered by id (UTF-8 bytes), then by row. Neither threads nor the BLAS change the answer (see SgemmScan).
+///
+/// Memory beside the rows given: 4 d (queries + gallery) bytes for unit vectors, 16 (queries + gallery) for lengths and id order,
+/// 16 k queries for what is found, and 1 MiB a thread. 11,702 x 105,678 x 128 with k = 1 takes 62 MB.
+public struct ExactSearch: Sendable {
+  public struct Options: Sendable {
+    public var threads = Parallel.availableThreads
+    /// Pairs below this score are left out.
+    public var minimumScore: Float?
+    /// Leaves out pairs of an id with itself: queries and gallery are the same set.
+    public var isSelf = false
+    var tile = SgemmScan.Tile()
+
+    public init(threads: Int = Parallel.availableThreads, minimumScore: Float? = nil, isSelf: Bool = false) {
+      self.threads = threads
+      self.minimumScore = minimumScore
+      self.isSelf = isSelf
+    }
+  }
+
+  private let gallery: UnitRows
+  private let path: String?
+  /// Place of each gallery row in the order of ids.
+  private let order: [Int32]
+
+  /// - Parameter path: the file that messages about gallery rows point at.
+  /// - Throws: `badData` that names the first row that is zero, NaN or infinite, or an empty matrix.
+  public init(gallery: NamedRows<Float>, path: String? = nil) throws {
+    self.gallery = try UnitRows(gallery, path: path)
+    self.path = path
+    order = ExactSearch.order(of: gallery.ids)
+  }
+
+  /// The `count` nearest gallery rows of every query (all of them where the gallery is smaller): queries in their order, then by rank.
+  ///
+  /// - Throws: `usage` for a count below 1 or a minimum score that is no number; `badData` for unfit query rows or another dimension.
+  public func neighbours(of queries: NamedRows<Float>, count: Int, options: Options = Options(), path: String? = nil, progress: Progress? = nil) throws -> Matches {
+    let found = try nearest(queries, count: count, options: options, path: path, progress: progress)
+    let matches = zip(queries.ids, found.nearest).flatMap { id, nearest in
+      nearest.enumerated().map { rank, entry in Match(query: id, gallery: gallery.ids[Int(entry.row)], score: entry.score, rank: rank + 1) }
+    }
+    return Matches(matches, statistics: found.statistics)
+  }
+
+  /// The `count` best pairs overall, at most one a query, best first; ties by query id, then gallery id. Rank counts through the list.
+  ///
+  /// - Throws: as `neighbours`.
+  public func bestPairs(of queries: NamedRows<Float>, count: Int, options: Options = Options(), path: String? = nil, progress: Progress? = nil) throws -> Matches {
+    guard count >= 1 else { throw Failure(.usage, "--top \(count) asks for no pairs", cure: "Give a number from 1, such as --top 300.") }
+    let found = try nearest(queries, count: 1, options: options, path: path, progress: progress)
+    let queryOrder = ExactSearch.order(of: queries.ids)
+    let best = found.nearest.enumerated().compactMap { query, nearest in nearest.first.map { (query: query, entry: $0) } }
+      .sorted { ($1.entry.score, queryOrder[$0.query]) < ($0.entry.score, queryOrder[$1.query]) }
+      .prefix(count)
+    let matches = best.enumerated().map { rank, pair in
+      Match(query: queries.ids[pair.query], gallery: gallery.ids[Int(pair.entry.row)], score: pair.entry.score, rank: rank + 1)
+    }
+    return Matches(matches, statistics: found.statistics)
+  }
+
+  private struct Found {
+    var nearest: [[NearestRows.Entry]]
+    var statistics: SearchStatistics
+  }
+
+  private func nearest(_ rows: NamedRows<Float>, count: Int, options: Options, path: String?, progress: Progress?) throws -> Found {
+    try validate(rows, count: count, options: options, path: path)
+    let scan = SgemmScan(queries: try UnitRows(rows, path: path), gallery: gallery, tile: options.tile)
+    let step = max(1, options.tile.queries)
+    let blocks = stride(from: 0, to: rows.ids.count, by: step).map { $0..<min($0 + step, rows.ids.count) }
+    openblas_set_num_threads(1)
+    let found = try Parallel.map(count: blocks.count, threads: options.threads) { index in
+      defer { progress?.advance(by: blocks[index].count) }
+      return try search(blocks[index], scan: scan, count: count, options: options)
+    }
+    progress?.finish()
+    return Found(
+      nearest: found.flatMap(\.nearest),
+      statistics: SearchStatistics(
+        queries: rows.ids.count, gallery: gallery.count, rescored: found.map(\.rescored).reduce(0, +),
+        errorBound: SgemmScan.errorBound(dimension: gallery.dimension)))
+  }
+
+  private func validate(_ rows: NamedRows<Float>, count: Int, options: Options, path: String?) throws {
+    guard count >= 1 else { throw Failure(.usage, "--k \(count) asks for no neighbours", cure: "Give a number from 1, such as --k 10.") }
+    if let minimum = options.minimumScore, !minimum.isFinite { throw Failure(.usage, "--min-score \(minimum) is no number", cure: "Give a cosine from -1 to 1.") }
+    guard rows.matrix.columns == gallery.dimension else {
+      throw Failure(
+        .badData, "queries have \(rows.matrix.columns) features, the gallery\(self.path.map { " \($0)" } ?? "") has \(gallery.dimension)",
+        at: .init(path: path), cure: "Search with features of the same checkpoint.")
+    }
+  }
+
+  private func search(_ block: Range<Int>, scan: SgemmScan, count: Int, options: Options) throws -> (nearest: [[NearestRows.Entry]], rescored: Int) {
+    let bound = SgemmScan.errorBound(dimension: gallery.dimension)
+    let capacity = min(count, gallery.count)
+    var nearest = block.map { _ in NearestRows(capacity: capacity, minimumScore: options.minimumScore ?? -.infinity) }
+    var rescored = 0
+    try scan.scan(
+      block, floor: { (nearest[$0 - block.lowerBound].leastUsefulScore - bound).nextDown },
+      visit: { query, row in
+        guard !options.isSelf || scan.queries.ids[query] != gallery.ids[row] else { return }
+        rescored += 1
+        nearest[query - block.lowerBound].offer(.init(score: score(scan.queries, query, row), row: Int32(row), order: order[row]))
+      })
+    return (nearest.map { $0.sorted() }, rescored)
+  }
+
+  private func score(_ queries: UnitRows, _ query: Int, _ row: Int) -> Float {
+    let product = queries.withRow(query) { left in gallery.withRow(row) { right in dotProduct(left, right) } }
+    return Float(product / (queries.norms[query] * gallery.norms[row]))
+  }
+
+  private static func order(of ids: [ImageID]) -> [Int32] {
+    var order = [Int32](repeating: 0, count: ids.count)
+    for (place, row) in ids.indices.sorted(by: { ids[$0] < ids[$1] || !(ids[$1] < ids[$0]) && $0 < $1 }).enumerated() { order[row] = Int32(place) }
+    return order
+  }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import HPABlend
+import HPACore
+import HPATestSupport
+import Testing
+
+/// Scores with labels drawn at random, as CSV and .npy files that scikit-learn reads too.
+private struct ScoredLabels {
+  let folder: TemporaryFolder
+  let scores: ClassScores
+  let truth: LabelTable
+
+  /// Real scores where they are at hand: their ties and skew are those of the field.
+  init(seed: UInt64, model: String = "xception_800") throws {
+    folder = try TemporaryFolder()
+    var generator = SeededGenerator(seed: seed)
+    let path = PublishedBlend.path(model + "_score.npy")
+    let matrix: Matrix<Double> =
+      PublishedBlend.isPresent
+      ? try NumpyFile.read(path)
+      : Matrix(rows: 3000, columns: 28, values: (0..<3000 * 28).map { _ in (pow(generator.uniform(), 4) * 1000).rounded() / 1000 })
+    let ids = (0..<matrix.rows).map { ImageID("image\($0)") }
+    scores = try ClassScores(ids: ids, matrix: matrix, name: path)
+    // Labels that follow the scores, but not always; two classes that never occur.
+    let labels = (0..<matrix.rows).map { row in
+      LabelSet((0..<26).filter { generator.uniform() < 0.02 + 0.9 * matrix[row, $0] })
+    }
+    truth = try LabelTable(ids: ids, labels: labels)
+    try NumpyFile.write(matrix, to: folder.path("scores.npy"))
+    try NumpyFile.write(Self.indicators(labels), to: folder.path("truth.npy"))
+  }
+
+  static func indicators(_ labels: [LabelSet]) -> Matrix<Float> {
+    Matrix(rows: labels.count, columns: 28, values: labels.flatMap { set in (0..<28).map { set.contains($0) ? 1 : 0 } })
+  }
+
+  func numbers(_ source: String, _ more: [String] = []) throws -> [[Double]] {
+    let head = "import sys, numpy as np, sklearn.metrics as m, warnings; warnings.simplefilter('ignore')\n"
+    let printed = try Python.run(head + source, [folder.path("truth.npy"), folder.path("scores.npy")] + more)
+    return printed.split(separator: "\n").map { $0.split(separator: " ").compactMap { Double($0) } }
+  }
+}
+
+private func agree(_ left: [Double], _ right: [Double], within tolerance: Double = 1e-12) -> Bool {
+  left.count == right.count && zip(left, right).allSatisfy { abs($0 - $1) <= tolerance }
+}
+
+@Suite(.enabled(if: Python.isPresent, "needs scripts/setup test")) struct ScikitLearnTests {
+  @Test func `precision, recall, F1, support and macro F1 equal scikit-learn's`() throws {
+    let data = try ScoredLabels(seed: testSeed())
+    let submission = try Submission(scores: data.scores, thresholds: Thresholds())
+    try NumpyFile.write(ScoredLabels.indicators(submission.labels), to: data.folder.path("predicted.npy"))
+    let theirs = try data.numbers(
+      """
+      t, p = np.load(sys.argv[1]), np.load(sys.argv[3])
+      for row in m.precision_recall_fscore_support(t, p, zero_division=0): print(*map(float, row))
+      present = np.flatnonzero(t.sum(0))
+      print(float(m.f1_score(t, p, average='macro', zero_division=0)), float(m.f1_score(t, p, average='macro', labels=present, zero_division=0)))
+      print(float(m.f1_score(t, np.tile((t.sum(0) > 0).astype('f4'), (len(t), 1)), average='macro', zero_division=0)))
+      """, [data.folder.path("predicted.npy")])
+    let report = try ClassificationReport(of: submission, truth: data.truth)
+    #expect(agree(report.classes.map(\.precision), theirs[0]))
+    #expect(agree(report.classes.map(\.recall), theirs[1]))
+    #expect(agree(report.classes.map(\.f1), theirs[2]))
+    #expect(report.classes.map { Double($0.support) } == theirs[3])
+    #expect(agree([report.macroF1, report.macroF1OfPresentClasses], theirs[4]))
+    #expect(agree([report.bestConstant.macroF1], theirs[5]))
+    #expect(report.bestConstant.labels.ids == report.classes.filter { $0.support > 0 }.map(\.classID))
+    #expect(report.macroF1 < report.macroF1OfPresentClasses)
+  }
+
+  @Test(arguments: ["xception_800", "inceptionv3_650"])
+  func `F1 at a searched threshold is the highest that scikit-learn finds at any threshold`(model: String) throws {
+    let data = try ScoredLabels(seed: testSeed(), model: model)
+    let theirs = try data.numbers(
+      """
+      t, s = np.load(sys.argv[1]), np.load(sys.argv[2])
+      for c in range(28):
+        p, r, _ = m.precision_recall_curve(t[:, c], s[:, c])
+        print(float(np.nanmax(np.where(p + r > 0, 2 * p * r / (p + r), 0))) if t[:, c].any() else 0.0)
+      """
+    ).flatMap { $0 }
+    let choices = try ThresholdSearch(minimumCount: 0).choices(scores: data.scores, truth: data.truth)
+    #expect(agree(choices.map(\.f1), theirs))
+    #expect(choices.filter(\.isSearched).map(\.classID) == Array(0..<26))
+    let f1 = try data.numbers(
+      """
+      t, s = np.load(sys.argv[1]), np.load(sys.argv[2])
+      print(*(float(x) for x in m.f1_score(t, s > np.array(sys.argv[3].split(), dtype='f8'), average=None, zero_division=0)))
+      """, [choices.map { "\($0.threshold)" }.joined(separator: " ")])
+    #expect(agree(choices.map(\.f1), f1[0]))
+  }
+}

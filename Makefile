@@ -4,6 +4,8 @@ SHELL := /bin/bash
 SEED ?= 1
 DEMO ?= demo
 PREFIX ?= /usr/local
+# Tests see the inside of modules, so they are built apart from the program; optimised, since the numerical ones are heavy.
+TEST_BUILD := -c release -Xswiftc -enable-testing --scratch-path .build-test
 
 .PHONY: setup build demo test parity format lint install clean
 
@@ -18,12 +20,12 @@ demo: build
 
 test:
 	@scripts/setup test
-	swift build -c release --build-tests
-	swift test -c release --skip-build
+	swift build $(TEST_BUILD) --build-tests
+	swift test $(TEST_BUILD) --skip-build
 
 parity:
 	@scripts/setup test
-	HPA_PARITY_SEED=$(SEED) swift test -c release --filter Parity
+	HPA_PARITY_SEED=$(SEED) swift test $(TEST_BUILD) --filter Parity
 
 format:
 	swift format --in-place --recursive Package.swift Sources Tests

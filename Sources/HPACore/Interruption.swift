@@ -6,7 +6,10 @@ public enum Interruption {
   private static let requested = Atomic<Bool>(false)
 
   /// Turns SIGINT and SIGTERM into a request that `check` reports. A second signal ends the program at once.
+  ///
+  /// A file-size limit becomes an ordinary write error instead of a signal.
   public static func listen() {
+    signal(SIGXFSZ, SIG_IGN)
     for number in [SIGINT, SIGTERM] {
       signal(number) { caught in
         if Interruption.requested.exchange(true, ordering: .relaxed) { _exit(128 + caught) }

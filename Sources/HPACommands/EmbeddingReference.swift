@@ -1,0 +1,36 @@
+import HPACore
+import HPAStore
+
+/// Features by name: an `.npy` file with its ids, or a view of a store.
+struct EmbeddingReference {
+  /// The file or view as the person named it.
+  let name: String
+  private let idsPath: String?
+  private let store: String
+
+  init(_ name: String, ids: String?, store: String) {
+    self.name = name
+    idsPath = ids
+    self.store = store
+  }
+
+  private var isFile: Bool { name.hasSuffix(".npy") }
+  private var hasRowNumbers: Bool { isFile && idsPath == nil }
+
+  /// - Throws: `missingInput`, or `badData` for a damaged file, a wrong number of ids or an incomplete view.
+  func load() throws -> NamedRows<Float> {
+    guard isFile else { return try FeatureStore(store, mode: .readOnly).matrix(view: name) }
+    let matrix: Matrix<Float> = try NumpyFile.read(name)
+    guard let idsPath else { return try NamedRows(ids: Self.rowNumbers(matrix.rows), matrix: matrix, path: name) }
+    return try NamedRows(ids: try ImageID.list(contentsOf: idsPath), matrix: matrix, path: idsPath)
+  }
+
+  /// Row numbers of equal width, so that their order as ids is their order as numbers.
+  private static func rowNumbers(_ count: Int) -> [ImageID] {
+    let width = String(count).count
+    return (0..<count).map { row in ImageID(String(repeating: "0", count: width - String(row).count) + String(row)) }
+  }
+
+  /// The id as people see it: a row number without leading zeros where the file came without ids.
+  func publicID(_ id: ImageID) -> ImageID { hasRowNumbers ? ImageID(Int(id.text).map(String.init) ?? id.text) : id }
+}

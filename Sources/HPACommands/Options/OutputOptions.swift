@@ -1,0 +1,22 @@
+import ArgumentParser
+import Foundation
+
+/// Data for programs instead of tables for people.
+struct OutputOptions: ParsableArguments {
+  @Flag(help: "Print JSON.")
+  var json = false
+}
+
+/// What goes to standard output.
+enum Output {
+  static func print(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+
+  /// Prints one line of JSON with sorted keys.
+  static func print(json value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+  }
+
+  static func decimal(_ value: Double, places: Int = 4) -> String { String(format: "%.\(places)f", value) }
+}

@@ -1,0 +1,26 @@
+import Foundation
+import HPACore
+import HPADatasets
+
+extension ProjectFolder {
+  /// The folds that `hpa.yaml` asks for, written to `results/folds.csv` the first time.
+  ///
+  /// - Throws: `badData` where the file holds other folds: checkpoints that were trained on those no longer fit.
+  func makeFolds() throws -> Folds {
+    let plan = configuration.folds
+    let table = try labels(of: try dataset("train"))
+    let wanted = try Folds.stratified(
+      table, count: plan.count, scheme: plan.scheme == .kfold ? .kfold : .shuffle, seed: UInt64(plan.seed),
+      groups: try plan.groups.map { try ImageGroups(contentsOf: path($0), for: table) } ?? ImageGroups())
+    guard FileManager.default.fileExists(atPath: folds) else {
+      try wanted.write(to: folds)
+      return wanted
+    }
+    guard try Folds.read(folds, for: table.ids, count: plan.count) == wanted else {
+      throw Failure(
+        .badData, "holds other folds than \(Self.fileName) asks for; labels, groups, count, scheme or seed have changed", at: .file(folds),
+        cure: "Put the old values back, or delete this file together with checkpoints/, features.lmdb/ and results/.")
+    }
+    return wanted
+  }
+}

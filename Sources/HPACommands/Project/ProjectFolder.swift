@@ -1,0 +1,75 @@
+import Foundation
+import HPACore
+
+/// A folder with an `hpa.yaml`, and where everything in it lies.
+struct ProjectFolder {
+  let root: String
+  let configuration: ProjectConfiguration
+
+  static let fileName = "hpa.yaml"
+
+  /// Opens the project in `folder`.
+  ///
+  /// - Throws: `missingInput` where there is no `hpa.yaml`; `badData` with the line of what is wrong in it.
+  init(_ folder: String) throws {
+    root = folder == "." ? "" : folder
+    let file = Self.join(root, Self.fileName)
+    guard FileManager.default.fileExists(atPath: file) else {
+      throw Failure(
+        .missingInput, "no \(Self.fileName) in this folder, and no files were named", at: .file(file),
+        cure: "Change to a project folder, use --project DIR, or name the files: see hpa-feat help VERB.")
+    }
+    configuration = try ProjectConfiguration(contentsOf: file)
+  }
+
+  private static func join(_ folder: String, _ name: String) -> String {
+    folder.isEmpty || name.hasPrefix("/") ? name : folder + "/" + name
+  }
+
+  /// A path of `hpa.yaml`, which is relative to the project.
+  func path(_ name: String) -> String { Self.join(root, name) }
+
+  var store: String { path("features.lmdb") }
+  var folds: String { path("results/folds.csv") }
+  func result(_ name: String) -> String { path("results/" + name) }
+  func imported(_ dataset: String, size: Int) -> String { path("images/\(dataset)/\(size)") }
+  func importFolder(_ dataset: String) -> String { path("images/\(dataset)") }
+  func checkpoint(_ model: String, fold: Int) -> String { path("checkpoints/\(model)_f\(fold).safetensors") }
+
+  /// The name of the view that holds the features of a data set by a model's fold.
+  func view(_ dataset: String, _ model: String, fold: Int) -> String { "\(dataset)@\(model)_f\(fold)" }
+
+  /// - Throws: `badData` that lists the data sets.
+  func dataset(_ name: String) throws -> ProjectConfiguration.Dataset {
+    try Self.find(name, in: configuration.datasets, \.name, "data set")
+  }
+
+  /// - Throws: `badData` that lists the models.
+  func model(_ name: String) throws -> ProjectConfiguration.Model {
+    try Self.find(name, in: configuration.models, \.name, "model")
+  }
+
+  private static func find<Item>(_ name: String, in items: [Item], _ key: KeyPath<Item, String>, _ noun: String) throws -> Item {
+    guard let item = items.first(where: { $0[keyPath: key] == name }) else {
+      throw Failure(
+        .usage, "'\(name)' is no \(noun) of this project",
+        cure: "It has: \(items.map { $0[keyPath: key] }.joined(separator: ", ")).")
+    }
+    return item
+  }
+
+  /// The ids of a data set, in the order of its file.
+  func ids(of dataset: ProjectConfiguration.Dataset) throws -> [ImageID] {
+    if let ids = dataset.ids { return try ImageID.list(contentsOf: path(ids)) }
+    return try labels(of: dataset).ids
+  }
+
+  /// - Throws: `missingInput` where the data set names no labels.
+  func labels(of dataset: ProjectConfiguration.Dataset) throws -> LabelTable {
+    guard let labels = dataset.labels else {
+      throw Failure(.missingInput, "data set '\(dataset.name)' has no labels", at: .file(path(Self.fileName)), cure: "Add 'labels: FILE.csv' to it.")
+    }
+    return try LabelTable(contentsOf: path(labels))
+  }
+}
+

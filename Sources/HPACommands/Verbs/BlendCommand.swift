@@ -1,0 +1,136 @@
+import ArgumentParser
+import Foundation
+import HPABlend
+import HPACore
+
+/// `S1.npy=31`: a score matrix and its weight.
+struct WeightedFile: ExpressibleByArgument {
+  let path: String
+  let weight: Double
+
+  init?(argument: String) {
+    guard let equals = argument.lastIndex(of: "="), let weight = Double(argument[argument.index(after: equals)...]), equals > argument.startIndex else { return nil }
+    path = String(argument[..<equals])
+    self.weight = weight
+  }
+}
+
+struct BlendCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "blend",
+    abstract: "Mix score matrices into a submission, with and without the leak step.",
+    discussion: """
+      The weighted mean of the members is cut at the thresholds (score > threshold; a row with none gets its best class). With --leaks,
+      --out takes the known labels of leaked images, and beside it lie FILE_without_leaks.csv and FILE_changes.csv, a row for every change.
+
+      Example: hpa-feat blend --member v3.npy=31 --member v4.npy=21 --ids sample_submission.csv --thresholds thresholds.csv \\
+                 --leaks matches.csv --gallery-labels HPAv18.csv --out submission.csv
+      In a project folder: hpa-feat blend
+      """)
+
+  @Option(name: .customLong("member"), help: ArgumentHelp("A matrix of N x 28 scores and its weight; repeat for each.", valueName: "file=weight"))
+  var members: [WeightedFile] = []
+
+  @Option(help: ArgumentHelp("The ids of the rows of every member, in the order the submission keeps.", valueName: "file")) var ids: String?
+  @Option(help: ArgumentHelp("One threshold a class (class,threshold); 0.15 for all by default.", valueName: "file")) var thresholds: String?
+
+  @Option(help: ArgumentHelp("A published leak table (Extra,Test,Target) or matches.csv (query,gallery,score,rank).", valueName: "file"))
+  var leaks: String?
+
+  @Option(help: ArgumentHelp("The labels of the gallery, where --leaks is a matches.csv.", valueName: "file")) var galleryLabels: String?
+  @Option(help: "Leave matches below this score alone.") var minScore: Double?
+  @Option(help: ArgumentHelp("Where to write the submission.", valueName: "file")) var out: String?
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var project: ProjectOptions
+
+  func validate() throws {
+    let isFiles = try Together.allOrNone([("--member", !members.isEmpty), ("--ids", ids != nil), ("--out", out != nil)])
+    guard isFiles || (thresholds == nil && leaks == nil && galleryLabels == nil && minScore == nil) else {
+      throw ValidationError("--thresholds, --leaks, --gallery-labels and --min-score go with --member, --ids and --out.")
+    }
+    guard leaks != nil || (galleryLabels == nil && minScore == nil) else {
+      throw ValidationError("--gallery-labels and --min-score go with --leaks.")
+    }
+  }
+
+  func run() throws {
+    guard let ids, let out else {
+      let summary = try project.open().blend()
+      try print(summary)
+      return
+    }
+    let order = try ImageID.list(contentsOf: ids)
+    let scores = try Blend.mean(of: members.map { Blend.Member(try ClassScores(contentsOf: $0.path, ids: order), weight: $0.weight) })
+    let plain = try Submission(scores: scores, thresholds: try thresholds.map { try Thresholds(contentsOf: $0) } ?? Thresholds())
+    try print(try BlendOutput(plain, leaks: try leakTable()).write(to: out))
+  }
+
+  private func leakTable() throws -> LeakTable? {
+    guard let leaks else { return nil }
+    let header = try CSVTable(contentsOf: leaks).header
+    guard header.contains("gallery") else {
+      guard galleryLabels == nil, minScore == nil else {
+        throw Failure(.usage, "a published leak table carries its own labels and no scores", at: .file(leaks), cure: "Leave --gallery-labels and --min-score out.")
+      }
+      return try LeakTable(published: leaks)
+    }
+    guard let galleryLabels else {
+      throw Failure(.usage, "matches carry no labels", at: .file(leaks), cure: "Add --gallery-labels FILE.csv (Id,Target) for the gallery.")
+    }
+    return try LeakTable(matches: leaks, labels: try LabelTable(contentsOf: galleryLabels), minimumScore: minScore ?? -.infinity)
+  }
+
+  private func print(_ summary: BlendOutput.Summary) throws {
+    if output.json { try Output.print(json: summary) } else { Output.print(summary.text) }
+  }
+}
+
+/// A blended submission and what the leak step makes of it, ready to be written.
+struct BlendOutput {
+  struct Summary: Encodable {
+    let images: Int
+    let submission: String
+    var withoutLeaks: String?
+    var changes: String?
+    var leaks = 0
+    var changed = 0
+    var repeated = 0
+    var conflicts: [String] = []
+
+    var text: String {
+      guard let withoutLeaks, let changes else { return "\(images) images -> \(submission)" }
+      var lines = [
+        "\(images) images -> \(submission)", "without the leak step -> \(withoutLeaks)",
+        "\(leaks) leaked images, \(changed) rows changed -> \(changes)",
+      ]
+      if repeated > 0 { lines.append("\(repeated) of them have several gallery images; their labels are united") }
+      if !conflicts.isEmpty { lines.append("gallery images with different labels, united all the same: \(conflicts.joined(separator: ", "))") }
+      return lines.joined(separator: "\n")
+    }
+  }
+
+  let plain: Submission
+  let leaks: LeakTable?
+
+  init(_ plain: Submission, leaks: LeakTable?) {
+    self.plain = plain
+    self.leaks = leaks
+  }
+
+  /// Writes `path`, and with leaks the submission without them and the log of changes beside it.
+  func write(to path: String) throws -> Summary {
+    guard let leaks else {
+      try plain.write(to: path)
+      return Summary(images: plain.ids.count, submission: path)
+    }
+    let stem = (path as NSString).deletingPathExtension
+    let (withoutLeaks, log) = (stem + "_without_leaks.csv", stem + "_changes.csv")
+    let (replaced, changes) = try leaks.applied(to: plain)
+    try plain.write(to: withoutLeaks)
+    try LeakChange.write(changes, to: log)
+    try replaced.write(to: path)
+    return Summary(
+      images: plain.ids.count, submission: path, withoutLeaks: withoutLeaks, changes: log, leaks: leaks.entries.count, changed: changes.count,
+      repeated: leaks.repeated.count, conflicts: leaks.conflicts.map(\.test.text))
+  }
+}

@@ -1,0 +1,176 @@
+import ArgumentParser
+import Foundation
+import HPACore
+import HPAIndex
+
+struct Search: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Find the gallery images that are most like the queries: exact cosine, every pair.",
+    discussion: """
+      --top N gives the N best pairs overall, one for each query at most; --k N gives N neighbours of every query. Ties are broken by id.
+
+      Example: hpa-feat search --queries Q.npy --gallery G.npy --query-ids Q.csv --gallery-ids G.csv --top 300 --out matches.csv
+               hpa-feat search --queries test@v4_f0 --gallery hpav18@v4_f0 --store features.lmdb --k 10 --out matches.csv
+      In a project folder: hpa-feat search --top 300
+      """)
+
+  @Option(help: ArgumentHelp("Features to look for: an .npy file, or a view of the store.", valueName: "file|view")) var queries: String?
+  @Option(help: ArgumentHelp("Features to look among.", valueName: "file|view")) var gallery: String?
+  @Option(help: ArgumentHelp("The ids of the rows of --queries; row numbers by default.", valueName: "file")) var queryIds: String?
+  @Option(help: ArgumentHelp("The ids of the rows of --gallery; row numbers by default.", valueName: "file")) var galleryIds: String?
+  @Option(help: ArgumentHelp("The feature store, where views are named.", valueName: "folder")) var store = "features.lmdb"
+  @Option(help: ArgumentHelp("The best pairs overall.", valueName: "n")) var top: Int?
+  @Option(name: .customLong("k"), help: ArgumentHelp("Neighbours of every query.", valueName: "n")) var neighbours: Int?
+  @Option(help: "Leave pairs below this cosine out.") var minScore: Float?
+  @Option(help: ArgumentHelp("A CSV (query,gallery) of pairs that are the same field; prints how many were found.", valueName: "file")) var known: String?
+  @Option(help: ArgumentHelp("Where to write (query,gallery,score,rank).", valueName: "file")) var out: String?
+  @OptionGroup var machine: MachineOptions
+  @OptionGroup var output: OutputOptions
+  @OptionGroup var project: ProjectOptions
+
+  func validate() throws {
+    let isFiles = try Together.allOrNone([("--queries", queries != nil), ("--gallery", gallery != nil), ("--out", out != nil)])
+    guard top == nil || neighbours == nil else { throw ValidationError("Use either --top or --k.") }
+    guard !isFiles || top != nil || neighbours != nil else { throw ValidationError("Add --top N for the best pairs, or --k N for neighbours.") }
+    for (name, value) in [("--top", top), ("--k", neighbours)] {
+      if let value, value < 1 { throw ValidationError("\(name) \(value): use 1 or more.") }
+    }
+    if let minScore, !(-1...1).contains(minScore) { throw ValidationError("--min-score \(minScore): use a cosine from -1 to 1.") }
+    guard isFiles || (queryIds == nil && galleryIds == nil) else { throw ValidationError("--query-ids and --gallery-ids go with --queries and --gallery.") }
+  }
+
+  func run() throws {
+    let job = try job()
+    let (result, summary) = try job.run(threads: machine.threadCount)
+    if output.json { try Output.print(json: summary) } else { Output.print(try Self.text(result, summary, job: job)) }
+    if queries == nil { try project.open().drawMatches(result) }
+  }
+
+  private func job() throws -> SearchJob {
+    let amount: SearchJob.Amount? = neighbours.map { .neighbours($0) } ?? top.map { .bestPairs($0) }
+    guard let queries, let gallery, let out, let amount else {
+      return try project.open().searchJob(amount: amount, minimumScore: minScore, knownPairs: known)
+    }
+    return SearchJob(
+      queries: EmbeddingReference(queries, ids: queryIds, store: store), gallery: EmbeddingReference(gallery, ids: galleryIds, store: store),
+      amount: amount, minimumScore: minScore, knownPairs: known, out: out)
+  }
+
+  private static func text(_ matches: Matches, _ summary: SearchJob.Summary, job: SearchJob) throws -> String {
+    var table = Table([("rank", .right), ("query", .left), ("gallery", .left), ("score", .right)])
+    for match in matches.matches.prefix(10) {
+      table.add(["\(match.rank)", match.query.text, match.gallery.text, Output.decimal(Double(match.score), places: 6)])
+    }
+    let more = matches.matches.count - 10
+    var lines = [table.text]
+    if more > 0 { lines.append("... and \(more) more in \(job.out)") }
+    lines.append("")
+    lines.append(
+      "\(summary.queries) x \(summary.gallery) pairs in \(Output.decimal(summary.searchSeconds, places: 2)) s; "
+        + "\(summary.rescored) re-scored in double precision")
+    if let found = summary.knownFound, let known = summary.knownPairs, let precision = summary.precision {
+      lines.append("known pairs found: \(found) of \(known); precision at \(matches.matches.count): \(Output.decimal(precision, places: 3))")
+    }
+    return lines.joined(separator: "\n")
+  }
+}
+
+/// A search from files or views to a file of matches.
+struct SearchJob {
+  enum Amount {
+    case bestPairs(Int)
+    case neighbours(Int)
+
+    var count: Int {
+      switch self {
+      case .bestPairs(let count), .neighbours(let count): count
+      }
+    }
+  }
+
+  struct Summary: Codable {
+    let queries: Int
+    let gallery: Int
+    let k: Int
+    let loadSeconds: Double
+    let searchSeconds: Double
+    let writeSeconds: Double
+    let matches: Int
+    let rescored: Int
+    let errorBound: Float
+    let knownPairs: Int?
+    let knownFound: Int?
+    let precision: Double?
+
+    enum CodingKeys: String, CodingKey {
+      case queries, gallery, k, matches, rescored, precision
+      case loadSeconds = "load_seconds"
+      case searchSeconds = "search_seconds"
+      case writeSeconds = "write_seconds"
+      case errorBound = "error_bound"
+      case knownPairs = "known_pairs"
+      case knownFound = "known_found"
+    }
+  }
+
+  let queries: EmbeddingReference
+  let gallery: EmbeddingReference
+  let amount: Amount
+  let minimumScore: Float?
+  let knownPairs: String?
+  let out: String
+
+  func run(threads: Int) throws -> (Matches, Summary) {
+    let clock = ContinuousClock()
+    let started = clock.now
+    let (left, right) = (try queries.load(), try gallery.load())
+    let known = try knownPairs.map(KnownPairs.init(contentsOf:))
+    let loaded = clock.now
+    let search = try ExactSearch(gallery: right, path: gallery.name)
+    let options = ExactSearch.Options(threads: threads, minimumScore: minimumScore)
+    let progress = Progress("search", total: left.ids.count, unit: "queries")
+    let found =
+      switch amount {
+      case .bestPairs(let count): try search.bestPairs(of: left, count: count, options: options, path: queries.name, progress: progress)
+      case .neighbours(let count): try search.neighbours(of: left, count: count, options: options, path: queries.name, progress: progress)
+      }
+    let searched = clock.now
+    let named = Matches(
+      found.matches.map { Match(query: queries.publicID($0.query), gallery: gallery.publicID($0.gallery), score: $0.score, rank: $0.rank) },
+      statistics: found.statistics)
+    try named.write(to: out)
+    let hits = known.map { $0.count(in: named.matches) }
+    return (
+      named,
+      Summary(
+        queries: left.ids.count, gallery: right.ids.count, k: amount.count, loadSeconds: (loaded - started).seconds,
+        searchSeconds: (searched - loaded).seconds, writeSeconds: (clock.now - searched).seconds, matches: named.matches.count,
+        rescored: found.statistics?.rescored ?? 0, errorBound: found.statistics?.errorBound ?? 0, knownPairs: known?.count, knownFound: hits,
+        precision: hits.map { Double($0) / Double(max(named.matches.count, 1)) })
+    )
+  }
+}
+
+/// Pairs of images that are known to show the same field.
+struct KnownPairs {
+  private struct Pair: Hashable {
+    let query: ImageID
+    let gallery: ImageID
+  }
+
+  private let pairs: Set<Pair>
+
+  /// Reads `query,gallery`; further columns are ignored.
+  init(contentsOf path: String) throws {
+    let table = try CSVTable(contentsOf: path)
+    let (query, gallery) = (try table.column("query"), try table.column("gallery"))
+    pairs = Set(table.rows.map { Pair(query: ImageID($0[query]), gallery: ImageID($0[gallery])) })
+  }
+
+  var count: Int { pairs.count }
+
+  func contains(_ match: Match) -> Bool { pairs.contains(Pair(query: match.query, gallery: match.gallery)) }
+
+  /// How many of the matches are known pairs.
+  func count(in matches: [Match]) -> Int { matches.count(where: contains) }
+}

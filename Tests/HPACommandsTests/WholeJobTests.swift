@@ -1,0 +1,100 @@
+import Foundation
+import HPABackbones
+import HPACore
+import HPATestSupport
+import HPATorch
+import Testing
+
+/// Stain files in, submission out, through the program as a user runs it.
+@Suite(.serialized) struct WholeJobTests {
+  /// Runs the program and records an issue unless it ends well.
+  @discardableResult
+  private func hpa(_ line: String, in folder: TemporaryFolder) throws -> Subprocess.Result {
+    let result = try Program.run(line.split(separator: " ").map(String.init), in: folder.path)
+    #expect(result.status == 0, "hpa-feat \(line)\n\(result.standardError)")
+    return result
+  }
+
+  @Test(.enabled(if: SharedData.has("images/hpav18-jpeg"), "needs ../shared/data"))
+  func `The real grey field finds its own JPEG first`() throws {
+    let folder = try TemporaryFolder()
+    let images = SharedData.path("images")
+    try Checkpoint.random(backbone: "inceptionv3", size: 256, seed: 11, to: folder.path("c.safetensors"))
+    try hpa("import --layout hpav18 --images \(images)/hpav18-jpeg --sizes 256 --out hpav18", in: folder)
+    try hpa("import --layout kaggle-png --images \(images)/grey-png --sizes 256 --out grey", in: folder)
+    try hpa("import --layout kaggle-png --images \(images)/kaggle-png-2048 --sizes 256 --out kaggle", in: folder)
+    for (name, ids) in [
+      ("hpav18", ["10008_57_F11_1", "11088_89_B5_1", "30741_800_A6_1"]), ("grey", ["57_F11_1"]),
+      ("kaggle", ["000a6c98-bb9b-11e8-b2b9-ac1f6b6435d0", "5c27f04c-bb99-11e8-b2b9-ac1f6b6435d0"]),
+    ] {
+      try FileBytes.write("Id\n" + ids.map { $0 + "\n" }.joined(), to: folder.path("\(name).csv"))
+      try hpa(
+        "extract --images \(name)/256 --ids \(name).csv --checkpoint c.safetensors --store features.lmdb --view \(name)@random", in: folder)
+    }
+    try hpa("store export --store features.lmdb --view hpav18@random --out h.npy --ids h.csv", in: folder)
+    try hpa("store export --store features.lmdb --view kaggle@random --out k.npy --ids k.csv", in: folder)
+    try hpa("search --queries grey@random --gallery hpav18@random --store features.lmdb --k 3 --out matches.csv", in: folder)
+    let matches = try CSVTable(contentsOf: folder.path("matches.csv"))
+    #expect(matches.rows.map { $0[0] } == Array(repeating: "57_F11_1", count: 3))
+    #expect(matches.rows.first?[1] == "10008_57_F11_1")
+  }
+
+  @Test func `A killed extraction goes on and ends as an uninterrupted one`() throws {
+    let folder = try TemporaryFolder()
+    try hpa("demo-data --out . --train 60 --test 4 --gallery 4 --side 96", in: folder)
+    try Checkpoint.random(backbone: "xception", size: 96, seed: 1, to: folder.path("c.safetensors"))
+    let line = "extract --images data/train --ids data/train.csv --checkpoint c.safetensors --batch 4"
+    try hpa("\(line) --store whole.lmdb --view train@c", in: folder)
+    for seconds in ["0.8", "1.1", "1.4"] {
+      _ = try Program.shell("timeout -s KILL \(seconds) \"$hpa\" \(line) --store killed.lmdb --view train@c", in: folder.path)
+    }
+    try hpa("\(line) --store killed.lmdb --view train@c", in: folder)
+    for store in ["whole", "killed"] { try hpa("store export --store \(store).lmdb --view train@c --out \(store).npy --ids \(store).csv", in: folder) }
+    #expect(try FileBytes.read(folder.path("whole.npy")) == FileBytes.read(folder.path("killed.npy")))
+    #expect(try FileBytes.read(folder.path("whole.csv")) == FileBytes.read(folder.path("killed.csv")))
+    let other = try Program.run("\(line) --store killed.lmdb --view train@c --channels rgbb".split(separator: " ").map(String.init), in: folder.path)
+    #expect(other.status == 65 && other.standardError.contains("channel map"), "\(other.standardError)")
+  }
+
+  @Test func `A project folder goes from images to a submission with the card's commands`() throws {
+    let folder = try TemporaryFolder()
+    try hpa("demo-data --out . --train 48 --test 16 --gallery 24 --side 96", in: folder)
+    let yaml = """
+      name: tiny
+      datasets:
+        train: {images: data/train, labels: data/train.csv}
+        test: {images: data/test, ids: data/sample_submission.csv, labels: data/truth/test_labels.csv}
+        hpav18: {layout: hpav18, images: data/hpav18, labels: data/HPAv18.csv}
+      folds: {count: 2, seed: 3}
+      models:
+        v3: {backbone: inceptionv3, size: 96, folds: [0, 1], epochs: 1, batch: 8}
+      search: {model: v3, gallery: hpav18, top: 2, known_pairs: data/truth/planted_pairs.csv}
+      stack: {epochs: 2, batch: 8, learning_rate: 0.1}
+      thresholds: {min_count: 4}
+      blend: {members: {v3: 1, stack: 1}}
+
+      """
+    try FileBytes.write(yaml, to: folder.path("hpa.yaml"))
+    try hpa("train", in: folder)
+    try hpa("extract", in: folder)
+    try hpa("search --top 2", in: folder)
+    try hpa("stack-train", in: folder)
+    try hpa("blend", in: folder)
+    let report = try hpa("report", in: folder)
+    #expect(report.standardOutput.contains("blend with the leak step"))
+    let sample = try ImageID.list(contentsOf: folder.path("data/sample_submission.csv"))
+    #expect(try LabelTable(contentsOf: folder.path("results/submission.csv")).ids == sample)
+    #expect(try LabelTable(contentsOf: folder.path("results/submission_without_leaks.csv")).ids == sample)
+    for picture in ["matches.png", "learning_curves.png"] {
+      #expect(try FileBytes.read(folder.path("results/\(picture)")).starts(with: [0x89, 0x50, 0x4E, 0x47]))
+    }
+    let before = try FileBytes.read(folder.path("checkpoints/v3_f0.safetensors"))
+    try hpa("train", in: folder)
+    #expect(try FileBytes.read(folder.path("checkpoints/v3_f0.safetensors")) == before, "a finished checkpoint is trained again")
+    if Python.isPresent {
+      try Python.run(
+        "import json, jsonschema, sys, yaml; jsonschema.validate(yaml.safe_load(open(sys.argv[2])), json.load(open(sys.argv[1])))",
+        [Project.root.appending(path: "schemas/hpa.schema.json").path, folder.path("hpa.yaml")])
+    }
+  }
+}

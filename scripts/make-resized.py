@@ -22,7 +22,7 @@ def resize(plane, width, height):
 
 
 if picture:
-    for size in [512, 650, 800, 1900]:
+    for size in [512, 800]:
         resize(cv2.imread(picture[0], cv2.IMREAD_GRAYSCALE), size, size)
 else:
     special = [(64, 64, 32, 32), (64, 64, 16, 16), (64, 64, 64, 64), (99, 99, 33, 33), (1, 1, 5, 7), (7, 1, 3, 1), (40, 60, 60, 40), (50, 50, 1, 1)]

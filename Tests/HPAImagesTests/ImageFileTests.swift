@@ -4,71 +4,6 @@ import HPATestSupport
 import Testing
 
 @Suite struct ImageFileTests {
-  /// The files of `scripts/make-codec-files.py` in a folder of their own.
-  private static func codecFiles(seed: UInt64 = testSeed()) throws -> TemporaryFolder {
-    let folder = try TemporaryFolder()
-    try Python.runScript("scripts/make-codec-files.py", [folder.path, String(seed)])
-    return folder
-  }
-
-  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"))
-  func `every variant of PNG, TIFF and JPEG decodes to the samples that Pillow and tifffile stored`() throws {
-    let folder = try Self.codecFiles()
-    let table = try CSVTable(contentsOf: folder.path("files.csv"))
-    #expect(table.rows.count > 180)
-    for row in table.rows {
-      let image = try ImageFile.read(folder.path(row[0]))
-      #expect([image.width, image.height, image.channels, image.bits].map(String.init) == row.fields[1...4].map { $0 }, "\(row[0])")
-      let expected = try FileBytes.read(folder.path(row[0] + ".raw"))
-      #expect(largestDifference(image.rawBytes, expected) <= Int(row[5])!, "\(row[0])")
-    }
-  }
-
-  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"))
-  func `what is not read is refused with its reason, and headers of 60000 pixels a side before any pixel is allocated`() throws {
-    let folder = try Self.codecFiles()
-    for row in try CSVTable(contentsOf: folder.path("refused.csv")).rows {
-      let failure = #expect(throws: Failure.self, "\(row[0])") { try ImageFile.header(of: folder.path(row[0])) }
-      #expect(failure?.kind == .badData && failure?.place.path == folder.path(row[0]) && failure?.cure != nil, "\(row[0])")
-      #expect(failure?.message.contains(row[1]) == true, "\(row[0]): \(failure?.message ?? "")")
-    }
-  }
-
-  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"))
-  func `a file cut off at any byte is a failure`() throws {
-    let folder = try Self.codecFiles()
-    let names = [
-      "png-0-8-False.png", "png-2-16-True.png", "png-palette-4.png", "tiff-grey-16-little-None-strips.tif", "tiff-planes-8-big-lzw-tiles.tif",
-      "tiff-rgb-8-little-deflate-strips.tif", "tiff-grey-8-little-packbits-strips.tif", "pillow-tiff_lzw.tif", "pillow-None.tif",
-      "jpeg-L-0-False.jpg", "jpeg-RGB-2-False.jpg", "jpeg-RGB-0-True.jpg",
-    ]
-    for name in names {
-      let bytes = try FileBytes.read(folder.path(name))
-      _ = try ImageFile.decode(bytes, path: name)
-      for length in Set(Array(stride(from: 0, to: bytes.count, by: 7)) + Array(max(0, bytes.count - 40)..<bytes.count)) {
-        #expect(throws: Failure.self, "\(name), the first \(length) of \(bytes.count) bytes") {
-          try ImageFile.decode(Array(bytes[..<length]), path: name)
-        }
-      }
-    }
-  }
-
-  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"))
-  func `files with random bytes changed give a picture or a failure, never a crash`() throws {
-    let seed = testSeed()
-    let folder = try Self.codecFiles(seed: seed)
-    var generator = SeededGenerator(seed: seed)
-    for row in try CSVTable(contentsOf: folder.path("files.csv")).rows {
-      let bytes = try FileBytes.read(folder.path(row[0]))
-      for _ in 0..<8 {
-        var broken = bytes
-        // The first bytes hold the headers, where most harm is done.
-        for _ in 0..<3 { broken[generator.index(below: generator.index(below: 2) == 0 ? min(400, bytes.count) : bytes.count)] = UInt8(generator.index(below: 256)) }
-        _ = try? ImageFile.decode(broken, path: row[0])
-      }
-    }
-  }
-
   @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"))
   func `Pillow, tifffile and OpenCV read what is written`() throws {
     let folder = try TemporaryFolder()
@@ -141,28 +76,5 @@ import Testing
     #expect(header.format == .jpeg && header.channels == 3)
     let named = try ImageFile.read(SharedData.path("images/odd/jpeg_bytes_named.png"))
     #expect(try ImageFile.read(SharedData.path("images/hpav18-jpeg/10008_57_F11_1_blue.jpg")) == named)
-  }
-}
-
-extension RasterImage {
-  /// The samples as they lie in memory.
-  var rawBytes: [UInt8] {
-    switch samples {
-    case .bytes(let bytes): bytes
-    case .words(let words): words.withUnsafeBytes { Array($0) }
-    }
-  }
-}
-
-/// The largest difference of two lists of bytes, 256 where they differ in length.
-func largestDifference(_ left: [UInt8], _ right: [UInt8]) -> Int {
-  if left == right { return 0 }
-  guard left.count == right.count else { return 256 }
-  return left.withUnsafeBufferPointer { left in
-    right.withUnsafeBufferPointer { right in
-      var largest = 0
-      for index in 0..<left.count { largest = max(largest, abs(Int(left[index]) - Int(right[index]))) }
-      return largest
-    }
   }
 }

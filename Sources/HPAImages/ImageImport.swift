@@ -50,6 +50,11 @@ public struct ImageImport: Sendable {
     public var alreadyThere = 0
     public var rejected: [Rejection] = []
     public var warnings: [StainWarning] = []
+
+    public init(imported: Int = 0, alreadyThere: Int = 0) {
+      self.imported = imported
+      self.alreadyThere = alreadyThere
+    }
   }
 
   /// The list of rejected images, `Id,Reason,File`; written wherever `errorRule` is `skip`, with the header alone if none was rejected.

@@ -34,9 +34,9 @@ extension Resize {
     var secondWeight: [Int32] = []
 
     init(from old: Int, to new: Int, method: Method) {
-      let scale = Double(old) / Double(new)
+      let growth = Double(new) / Double(old)
       for index in 0..<new {
-        let (cell, share) = Self.position(of: index, scale: scale, method: method)
+        let (cell, share) = Self.position(of: index, growth: growth, method: method)
         let isInside = cell >= 0 && cell < old - 1
         let low = min(max(cell, 0), old - 1)
         first.append(low)
@@ -47,14 +47,16 @@ extension Resize {
     }
 
     /// OpenCV enlarges with `INTER_AREA` by other coordinates: every source pixel keeps a flat part.
-    private static func position(of index: Int, scale: Double, method: Method) -> (cell: Int, share: Float) {
+    /// The scale is 1 / growth, as there: old / new can fall on the other side of a whole number.
+    private static func position(of index: Int, growth: Double, method: Method) -> (cell: Int, share: Float) {
+      let scale = 1 / growth
       if method == .linear {
         let position = Float((Double(index) + 0.5) * scale - 0.5)
         let cell = position.rounded(.down)
         return (Int(cell), position - cell)
       }
       let cell = (Double(index) * scale).rounded(.down)
-      let share = Float(Double(index + 1) - (cell + 1) / scale)
+      let share = Float(Double(index + 1) - (cell + 1) * growth)
       return (Int(cell), share <= 0 ? 0 : share - share.rounded(.down))
     }
   }

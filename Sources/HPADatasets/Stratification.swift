@@ -169,7 +169,7 @@ struct Stratification {
     kinds.indices.filter { division.units[$0][part] > 0 }
       .map { index in (kind: index, change: kinds[index].classes.reduce(0) { $0 + change(Double($1.images), $1.id) }) }
       .sorted { ($0.change, $0.kind) < ($1.change, $1.kind) }
-      .prefix(32)
+      .prefix(100)
   }
 
   private func shared(_ first: Kind, _ second: Kind) -> Double {

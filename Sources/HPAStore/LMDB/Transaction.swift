@@ -1,0 +1,83 @@
+import CLMDB
+
+/// One LMDB transaction. It aborts when it goes, unless it was committed.
+///
+/// Bytes that it hands out belong to the memory map and are gone with it.
+struct Transaction: ~Copyable {
+  private let handle: OpaquePointer
+
+  init(_ environment: OpaquePointer, isReadOnly: Bool) throws {
+    var handle: OpaquePointer?
+    try LMDBError.check(mdb_txn_begin(environment, nil, isReadOnly ? UInt32(MDB_RDONLY) : 0, &handle))
+    guard let handle else { throw LMDBError(code: MDB_PANIC) }
+    self.handle = handle
+  }
+
+  deinit { mdb_txn_abort(handle) }
+
+  consuming func commit() throws {
+    let handle = handle
+    discard self
+    try LMDBError.check(mdb_txn_commit(handle))
+  }
+
+  /// The handle of a named database (nil names the main one), or nil where there is none.
+  func openDatabase(_ name: String?, creating: Bool) throws -> MDB_dbi? {
+    var database: MDB_dbi = 0
+    let code = mdb_dbi_open(handle, name, creating ? UInt32(MDB_CREATE) : 0, &database)
+    if code == MDB_NOTFOUND { return nil }
+    try LMDBError.check(code)
+    return database
+  }
+
+  func drop(_ database: MDB_dbi) throws { try LMDBError.check(mdb_drop(handle, database, 1)) }
+
+  func count(_ database: MDB_dbi) throws -> Int {
+    var statistics = MDB_stat()
+    try LMDBError.check(mdb_stat(handle, database, &statistics))
+    return Int(statistics.ms_entries)
+  }
+
+  func get(_ database: MDB_dbi, _ key: [UInt8]) throws -> UnsafeRawBufferPointer? {
+    var value = MDB_val()
+    let code = withValue(of: key) { mdb_get(handle, database, &$0, &value) }
+    if code == MDB_NOTFOUND { return nil }
+    try LMDBError.check(code)
+    return UnsafeRawBufferPointer(value)
+  }
+
+  func put(_ database: MDB_dbi, _ key: [UInt8], _ value: [UInt8]) throws {
+    try LMDBError.check(withValue(of: key) { key in withValue(of: value) { mdb_put(handle, database, &key, &$0, 0) } })
+  }
+
+  func delete(_ database: MDB_dbi, _ key: [UInt8]) throws {
+    let code = withValue(of: key) { mdb_del(handle, database, &$0, nil) }
+    if code != MDB_NOTFOUND { try LMDBError.check(code) }
+  }
+
+  /// Gives every record in key order.
+  func forEach(_ database: MDB_dbi, _ body: (_ key: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) throws -> Void) throws {
+    var cursor: OpaquePointer?
+    try LMDBError.check(mdb_cursor_open(handle, database, &cursor))
+    defer { mdb_cursor_close(cursor) }
+    var (key, value) = (MDB_val(), MDB_val())
+    while true {
+      let code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)
+      if code == MDB_NOTFOUND { return }
+      try LMDBError.check(code)
+      try body(UnsafeRawBufferPointer(key), UnsafeRawBufferPointer(value))
+    }
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  fileprivate init(_ value: MDB_val) { self.init(start: value.mv_data, count: value.mv_size) }
+}
+
+/// LMDB takes what it only reads as mutable pointers.
+private func withValue<Result>(of bytes: [UInt8], _ body: (inout MDB_val) -> Result) -> Result {
+  bytes.withUnsafeBytes { bytes in
+    var value = MDB_val(mv_size: bytes.count, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+    return body(&value)
+  }
+}

@@ -16,13 +16,16 @@ enum Samples {
   }
 
   /// A plain colour with a lighter disc, so that position and orientation show.
-  static func thumbnail(_ id: String, _ colour: (UInt8, UInt8, UInt8), side: Int = 320, height: Int? = nil) -> MatchSheet.Thumbnail {
+  static func thumbnail(_ id: String, _ colour: (UInt8, UInt8, UInt8), side: Int = 80, height: Int? = nil) -> MatchSheet.Thumbnail {
     let height = height ?? side
     var pixels: [UInt8] = []
     for row in 0..<height {
       for column in 0..<side {
-        let isDisc = (row - height / 4) * (row - height / 4) + (column - side / 4) * (column - side / 4) < side * side / 64
-        pixels += isDisc ? [240, 240, 240] : [colour.0, colour.1, colour.2]
+        let (down, across) = (row - height / 4, column - side / 4)
+        let isDisc = down * down + across * across < side * side / 64
+        pixels.append(isDisc ? 240 : colour.0)
+        pixels.append(isDisc ? 240 : colour.1)
+        pixels.append(isDisc ? 240 : colour.2)
       }
     }
     return .init(id: ImageID(id), image: RGBImage(width: side, height: height, pixels: pixels))
@@ -37,7 +40,7 @@ enum Samples {
       let labels: [LabelSet] = [[0], [21, 25], [0, 2, 25], [18, 19, 22, 3, 6], [27]]
       return .init(
         query: thumbnail("7729b27c-bacc-11e8-b2b8-ac1f6b6435d\(index)", (UInt8(20 + 50 * index), 60, 140)),
-        gallery: thumbnail("44431_556_B9_\(index)", (UInt8(20 + 50 * index), 120, 40), height: index == 4 ? 200 : 320),
+        gallery: thumbnail("44431_556_B9_\(index)", (UInt8(20 + 50 * index), 120, 40), height: index == 4 ? 50 : 80),
         rank: index + 1, score: 0.99998 - Double(index * index) * 0.004, labels: labels[index], mark: marks[index % 4])
     })
 

@@ -95,7 +95,7 @@ extension Canvas {
 
   /// Draws `image` over the whole of `box`.
   public func image(_ image: RGBImage, in box: Box, filter: Filter = .bilinear) {
-    guard let source = Canvas.surface(of: image) else { return }
+    let source = Canvas.surface(of: image)
     defer { cairo_surface_destroy(source) }
     cairo_save(context)
     cairo_rectangle(context, box.x, box.y, box.width, box.height)
@@ -110,10 +110,10 @@ extension Canvas {
     cairo_restore(context)
   }
 
-  private static func surface(of image: RGBImage) -> OpaquePointer? {
-    guard let surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(image.width), Int32(image.height)),
-      let bytes = cairo_image_surface_get_data(surface)
-    else { return nil }
+  /// A surface that could not be made holds no bytes; painting with it puts the context in the state that `check` throws.
+  private static func surface(of image: RGBImage) -> OpaquePointer {
+    let surface: OpaquePointer = cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(image.width), Int32(image.height))
+    guard let bytes = cairo_image_surface_get_data(surface) else { return surface }
     let stride = Int(cairo_image_surface_get_stride(surface))
     for row in 0..<image.height {
       let words = UnsafeMutableRawPointer(bytes + row * stride).bindMemory(to: UInt32.self, capacity: image.width)

@@ -6,8 +6,8 @@ enum SVGText {
   static func finished(_ bytes: [UInt8], title: String, texts: [String]) -> [UInt8] {
     let svg = withStableNames(bytes)
     let words = "\n<title>\(escaped(title))</title>\n<desc>\(escaped(texts.joined(separator: "\n")))</desc>"
-    guard let end = Data(svg).range(of: Data(#"version="1.1">"#.utf8))?.upperBound else { return svg }
-    return svg[..<end] + Array(words.utf8) + svg[end...]
+    guard let tag = Data(svg).range(of: Data("<svg".utf8)), let end = svg[tag.upperBound...].firstIndex(of: UInt8(ascii: ">")) else { return svg }
+    return svg[...end] + Array(words.utf8) + svg[(end + 1)...]
   }
 
   private static let kinds = ["surface", "image", "clip", "mask", "linear", "radial", "pattern"].map { Array($0.utf8) }

@@ -101,6 +101,13 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["file"])
   }
 
+  @Test func `an image too large for Cairo is a failure, not an empty place`() {
+    let image = RGBImage(width: 40_000, height: 1, pixels: Array(repeating: 9, count: 120_000))
+    let picture = Picture(title: "wide", width: 10, height: 10) { $0.image(image, in: Box(x: 0, y: 0, width: 10, height: 1)) }
+    #expect(throws: Failure.self) { try picture.png() }
+    #expect(throws: Failure.self) { try picture.svg() }
+  }
+
   @Test func `a picture too large for a PNG is refused with a cure`() {
     let failure = #expect(throws: Failure.self) { try Picture(title: "tall", width: 100, height: 20_000) { _ in }.png(scale: 2) }
     #expect(failure?.kind == .usage)

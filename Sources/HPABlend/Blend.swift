@@ -1,4 +1,4 @@
-public import HPACore
+import HPACore
 
 /// The weighted mean of score matrices: sum of weight * score, over the sum of weights.
 public enum Blend {

@@ -1,6 +1,20 @@
 public import HPACore
 
 extension LeakTable {
+  /// Reads either form of leak table, told apart by the column `Extra` of the published one.
+  ///
+  /// - Parameter labels: the labels of the gallery, without which `matches.csv` says nothing.
+  /// - Throws: as the two below; `usage` for `matches.csv` without labels.
+  public init(contentsOf path: String, labels: LabelTable? = nil, minimumScore: Double = -.infinity) throws {
+    if try CSVTable(contentsOf: path).header.contains("Extra") {
+      try self.init(published: path)
+    } else if let labels {
+      try self.init(matches: path, labels: labels, minimumScore: minimumScore)
+    } else {
+      throw Failure(.usage, "the labels of the gallery are needed with this table", at: .file(path), cure: "Give the label table of the gallery that was searched.")
+    }
+  }
+
   /// Reads `leak_test_matches.csv` as published: `Extra` (gallery image), `Test`, `Target` (labels to take over); other columns are not used.
   ///
   /// - Throws: `missingInput`; `badData` with file and row for an empty id or a `Target` that holds no class.

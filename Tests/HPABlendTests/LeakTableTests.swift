@@ -27,6 +27,15 @@ import Testing
     #expect(leaks.entries[0].sources.map(\.row) == [2, 4])
   }
 
+  @Test func `either form of table is known by its header, and matches without gallery labels are refused`() throws {
+    let matches = try write("query,gallery,score,rank\nt1,1_2_A1_1,0.99,1\n")
+    let published = try write("Extra,Test,SimR,SimG,SimB,Target\ng1,t1,0,0,0,3\n", to: "published.csv")
+    #expect(try LeakTable(contentsOf: matches, labels: try galleryLabels()).entries.map(\.labels) == [[3]])
+    #expect(try LeakTable(contentsOf: published).entries.map(\.labels) == [[3]])
+    let failure = #expect(throws: Failure.self) { try LeakTable(contentsOf: matches) }
+    #expect(failure?.kind == .usage)
+  }
+
   @Test func `matches below the least score are left out`() throws {
     let path = try write("query,gallery,score,rank\nt1,1_2_A1_1,0.99,1\nt2,1_2_A1_1,0.9,2\nt3,1_2_A1_1,0.89,3\n")
     #expect(try LeakTable(matches: path, labels: try galleryLabels(), minimumScore: 0.9).entries.map(\.test) == ["t1", "t2"])

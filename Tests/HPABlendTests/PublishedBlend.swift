@@ -20,12 +20,15 @@ enum PublishedBlend {
   static func path(_ name: String) -> String { SharedData.path("vpp/" + name) }
   static func ids() throws -> [ImageID] { try ImageID.list(contentsOf: path("sample_submission.csv")) }
 
-  static func members() throws -> [Blend.Member] {
-    let ids = try ids()
-    return try weights.map { .init(try ClassScores(contentsOf: path($0.model + "_score.npy"), ids: ids), weight: $0.weight) }
+  /// Read once for all tests, as is the submission made of them.
+  static let members = Result {
+    let ids = try PublishedBlend.ids()
+    return try weights.map { Blend.Member(try ClassScores(contentsOf: path($0.model + "_score.npy"), ids: ids), weight: $0.weight) }
   }
 
-  static func submission() throws -> Submission {
-    try Submission(scores: try Blend.mean(of: try members()), thresholds: try Thresholds(thresholds)).ordered(as: try ids(), of: "sample")
+  static let blend = Result { try Blend.mean(of: try members.get()) }
+
+  static let submission = Result {
+    try Submission(scores: try blend.get(), thresholds: try Thresholds(thresholds)).ordered(as: try ids(), of: "sample")
   }
 }

@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.enabled(if: PublishedBlend.isPresent, "needs the published files in shared/data")) struct PublishedBlendTests {
   @Test func `nine score files, weights and thresholds give the published submission, 0 of 11,702 rows different`() throws {
-    let ours = try PublishedBlend.submission()
+    let ours = try PublishedBlend.submission.get()
     let published = try Submission(contentsOf: PublishedBlend.path("summary_final_1_multhr.csv"))
     #expect(ours.ids.count == 11_702)
     #expect(ours.ids == published.ids)
@@ -14,7 +14,7 @@ import Testing
   }
 
   @Test func `the published leak table gives the published submission with leaks, and every change is logged`() throws {
-    let before = try PublishedBlend.submission()
+    let before = try PublishedBlend.submission.get()
     let leaks = try LeakTable(published: PublishedBlend.path("leak_test_matches.csv"))
     let (after, changes) = try leaks.applied(to: before)
     let published = try Submission(contentsOf: PublishedBlend.path("summary_final_1_multhr_lk.csv"))
@@ -34,14 +34,14 @@ import Testing
 
   @Test func `what is written has the bytes of the published file`() throws {
     let folder = try TemporaryFolder()
-    try PublishedBlend.submission().write(to: folder.path("submission.csv"))
+    try PublishedBlend.submission.get().write(to: folder.path("submission.csv"))
     let published = try FileBytes.read(PublishedBlend.path("summary_final_1_multhr.csv"))
     #expect(try FileBytes.read(folder.path("submission.csv")) == published.filter { $0 != 13 })
   }
 
   @Test(.enabled(if: Python.isPresent, "needs scripts/setup test")) func `the blended scores equal NumPy's to the last bits`() throws {
     let folder = try TemporaryFolder()
-    let blend = try Blend.mean(of: try PublishedBlend.members())
+    let blend = try PublishedBlend.blend.get()
     try NumpyFile.write(blend.matrix, to: folder.path("blend.npy"))
     let source = """
       import sys, numpy

@@ -22,6 +22,7 @@ struct Canvas: Sendable {
     let (column, row) = (centre.x * side - 0.5, centre.y * side - 0.5)
     let columns = pixels(column, 3 * spread)
     let rows = pixels(row, 3 * spread)
+    guard !columns.isEmpty, !rows.isEmpty else { return }
     let falloff = -0.5 / (spread * spread)
     let horizontal = columns.map { exp(falloff * (Float($0) - column) * (Float($0) - column)) }
     for y in rows {

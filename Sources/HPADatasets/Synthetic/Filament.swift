@@ -4,7 +4,7 @@ import HPACore
 /// A thread in a cell: points a fixed step apart.
 struct Filament: Sendable {
   /// Distance of neighbouring points, in field units.
-  static let step: Float = 0.004
+  static let step: Float = 0.006
 
   private(set) var points: [FieldPoint]
 
@@ -34,7 +34,7 @@ struct Filament: Sendable {
 
   /// - Parameter strength: light on the middle line of the thread.
   func draw(on canvas: inout Canvas, deviation: Float, strength: Float, cell: Int) {
-    // Gaussians a step apart add up to a line of this height.
+    // Gaussians up to two deviations apart add up to an even line of this height.
     let share = strength * Filament.step / (deviation * (2 * Float.pi).squareRoot())
     for point in points { canvas.spot(at: point, deviation: deviation, strength: share, cell: cell) }
   }

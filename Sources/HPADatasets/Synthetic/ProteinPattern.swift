@@ -72,10 +72,9 @@ struct ProteinPattern: Sendable {
     },
     ProteinPattern(location: 12) { scene, canvas in
       eachCell(scene, "actin filaments") { index, cell, generator in
-        let direction = cell.outline.angle + Float(generator.uniform(-0.3, 0.3))
         for _ in 0..<16 {
           let middle = cell.outline.randomPoint(0...0.9, using: &generator)
-          Filament.straight(through: middle, direction: direction + Float(generator.uniform(-0.06, 0.06)), in: cell.outline)
+          Filament.straight(through: middle, direction: cell.fibreDirection + Float(generator.uniform(-0.06, 0.06)), in: cell.outline)
             .draw(on: &canvas, deviation: 0.0045, strength: Float(generator.uniform(0.5, 0.9)), cell: index)
         }
       }
@@ -108,7 +107,7 @@ struct ProteinPattern: Sendable {
         for _ in 0..<46 {
           let start = cell.cytoplasmicPoint(1.12...2.1, using: &generator)
           Filament.wander(
-            from: start, direction: Float(generator.uniform(0, 2 * .pi)), steps: 5 + generator.index(below: 7), curl: 0.35, in: cell.outline,
+            from: start, direction: Float(generator.uniform(0, 2 * .pi)), steps: 3 + generator.index(below: 5), curl: 0.45, in: cell.outline,
             using: &generator
           )
           .draw(on: &canvas, deviation: 0.005, strength: Float(generator.uniform(0.6, 1)), cell: index)

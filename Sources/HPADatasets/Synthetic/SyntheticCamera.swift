@@ -1,3 +1,4 @@
+import Foundation
 import HPACore
 
 /// What a microscope does to light: uneven illumination, a soft focus, shot noise, a dark offset, eight bits.
@@ -25,9 +26,8 @@ struct SyntheticCamera: Sendable {
     for pixel in bytes.indices {
       let (x, y) = (Float(pixel % size) / Float(size) - 0.5, Float(pixel / size) / Float(size) - 0.5)
       let illumination = exposure * (1 + tilt.x * x + tilt.y * y - vignette * (x * x + y * y))
-      // Compresses highlights, so that bright filaments keep their shape instead of being clipped.
-      let signal = focused[pixel] * gain * illumination
-      let level = 250 * signal / (0.35 + signal) * 1.2
+      // Highlights are compressed, so that bright filaments keep their shape instead of being clipped.
+      let level = 255 * (1 - exp(-1.6 * focused[pixel] * gain * illumination))
       let shot = (level * 0.5 + 1.5).squareRoot()
       bytes[pixel] = UInt8(min(max(level + shot * Self.normal(&noise), 0), 255))
     }

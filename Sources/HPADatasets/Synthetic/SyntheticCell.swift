@@ -14,6 +14,8 @@ struct SyntheticCell: Sendable {
   let centrosome: FieldPoint
   /// Direction from the nucleus to the centrosome.
   let pole: Float
+  /// Direction of stress fibres: roughly along the cell.
+  let fibreDirection: Float
   /// How much of the protein this cell holds; cells of one field differ.
   let expression: Float
   /// Separates the random details of this cell from all others.
@@ -35,6 +37,7 @@ struct SyntheticCell: Sendable {
     nucleoli = SyntheticCell.nucleoli(of: nucleus, using: &generator)
     pole = Float(generator.uniform(0, 2 * .pi))
     centrosome = nucleus.point(ratio: Float(generator.uniform(1.2, 1.35)), direction: pole)
+    fibreDirection = angle + Float(generator.uniform(-0.3, 0.3))
     expression = Float(generator.uniform(0.65, 1))
   }
 

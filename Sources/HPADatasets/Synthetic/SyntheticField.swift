@@ -46,7 +46,7 @@ struct SyntheticField: Sendable {
         let start = generator.uniform() < 0.35 ? cell.centrosome : cell.nucleus.randomPoint(0.95...1.6, using: &generator)
         let offset = start - cell.nucleus.centre
         let outward = atan2(offset.y, offset.x) + Float(generator.uniform(-1.3, 1.3))
-        Filament.wander(from: start, direction: outward, steps: 60, curl: style.filamentCurl, in: cell.outline, using: &generator)
+        Filament.wander(from: start, direction: outward, steps: 42, curl: style.filamentCurl, in: cell.outline, using: &generator)
           .draw(on: &canvas, deviation: 0.003, strength: Float(generator.uniform(0.25, 0.5)), cell: index)
       }
     }

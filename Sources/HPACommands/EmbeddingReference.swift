@@ -19,7 +19,7 @@ struct EmbeddingReference {
 
   /// - Throws: `missingInput`, or `badData` for a damaged file, a wrong number of ids or an incomplete view.
   func load() throws -> NamedRows<Float> {
-    guard isFile else { return try FeatureStore(store, mode: .readOnly).matrix(view: name) }
+    guard isFile else { return try FeatureStore(store, mode: .readOnly).matrix(name) }
     let matrix: Matrix<Float> = try NumpyFile.read(name)
     guard let idsPath else { return try NamedRows(ids: Self.rowNumbers(matrix.rows), matrix: matrix, path: name) }
     return try NamedRows(ids: try ImageID.list(contentsOf: idsPath), matrix: matrix, path: idsPath)

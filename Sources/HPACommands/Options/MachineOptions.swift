@@ -28,8 +28,3 @@ struct DeviceOptions: ParsableArguments {
     }
   }
 }
-
-/// What to do with an image that cannot be read.
-enum ErrorPolicy: String, ExpressibleByArgument, CaseIterable {
-  case fail, skip
-}

@@ -27,6 +27,19 @@ extension ProjectFolder {
     try sheet.picture.write(to: matchPicture)
   }
 
+  /// The losses of every trained model and fold, as `results/learning_curves.png`.
+  func drawLearningCurves() throws {
+    let curves = try configuration.models.flatMap { model in
+      try model.folds.compactMap { fold -> (name: String, training: [Double], validation: [Double])? in
+        let file = checkpoint(model.name, fold: fold)
+        guard FileManager.default.fileExists(atPath: file), let record = try Checkpoint(file).record else { return nil }
+        return ("\(model.name) fold \(fold)", record.epochs.map(\.trainLoss), record.epochs.map(\.validationLoss))
+      }
+    }
+    guard !curves.isEmpty else { return }
+    try LineChart.learningCurves(title: "\(configuration.name): learning curves", models: curves).picture.write(to: curvePicture)
+  }
+
   private func thumbnail(_ id: ImageID, _ source: ImageSource) throws -> MatchSheet.Thumbnail {
     let image = Composite.withYellow.image(of: try source.pixels(id))
     return MatchSheet.Thumbnail(id: id, image: RGBImage(width: image.width, height: image.height, pixels: image.bytes()))

@@ -5,13 +5,14 @@ import HPACore
 import HPADatasets
 import HPAStacker
 import HPAStore
+import HPATorch
 
 extension ProjectFolder {
   /// The features of images by one fold of a model, from the store.
   ///
   /// - Throws: `missingInput` where they were not extracted; `badData` where the view was made by another checkpoint than the one here.
   func features(of dataset: String, model: ProjectConfiguration.Model, fold: Int, in store: FeatureStore, ids: [ImageID]) throws -> Matrix<Float> {
-    try store.matrix(view: view(dataset, model.name, fold: fold), ids: ids).matrix
+    try store.matrix(view(dataset, model.name, fold: fold), ids: ids).matrix
   }
 
   func openStore() throws -> FeatureStore {
@@ -29,7 +30,7 @@ extension ProjectFolder {
     var mean = ScoreMean()
     for fold in model.folds {
       let features = try features(of: "test", model: model, fold: fold, in: store, ids: ids)
-      mean.add(try HeadWeights(contentsOf: checkpoint(model.name, fold: fold)).scores(of: features), for: ids)
+      mean.add(try headScores(features, model: model, fold: fold), for: ids)
     }
     return try mean.mean(in: ids)
   }
@@ -43,9 +44,14 @@ extension ProjectFolder {
     for fold in model.folds {
       let held = folds.validation(fold: fold)
       let features = try features(of: "train", model: model, fold: fold, in: store, ids: held)
-      mean.add(try HeadWeights(contentsOf: checkpoint(model.name, fold: fold)).scores(of: features), for: held)
+      mean.add(try headScores(features, model: model, fold: fold), for: held)
     }
     return try mean.mean(in: folds.ids)
+  }
+
+  private func headScores(_ features: Matrix<Float>, model: ProjectConfiguration.Model, fold: Int) throws -> Matrix<Double> {
+    let scores = try HeadWeights(try SafetensorsFile(checkpoint(model.name, fold: fold))).scores(features)
+    return Matrix(rows: scores.rows, columns: scores.columns, values: scores.values.map(Double.init))
   }
 
   var stackFolder: String { result("stack") }

@@ -1,4 +1,5 @@
 import HPACore
+import HPAIndex
 
 extension ProjectFolder {
   /// The search that `hpa.yaml` describes, with what the command line says instead.
@@ -18,6 +19,12 @@ extension ProjectFolder {
         .missingInput, "there is no 'search' section", at: .file(path(Self.fileName)), cure: "Add 'search:' with 'model:' and 'gallery:'.")
     }
     return plan
+  }
+
+  /// Leaves the summary and the picture of a search beside its matches.
+  func keep(_ matches: Matches, _ summary: SearchJob.Summary) throws {
+    try FileBytes.write(json: summary, to: searchFile)
+    try drawMatches(matches)
   }
 
   var matches: String { result("matches.csv") }

@@ -2,8 +2,6 @@ import ArgumentParser
 import HPACore
 import HPADatasets
 
-extension Folds.Scheme: ExpressibleByArgument {}
-
 struct FoldsCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "folds",

@@ -2,11 +2,6 @@ import ArgumentParser
 import HPACore
 import HPAImages
 
-extension ImageLayout: ExpressibleByArgument {}
-extension Resize.Method: ExpressibleByArgument {}
-extension SampleRange: ExpressibleByArgument {}
-extension ImageImport.ErrorRule: ExpressibleByArgument {}
-
 struct Import: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make working copies of images: 8-bit grey PNG, one folder a size.",

@@ -66,7 +66,7 @@ extension ProjectFolder {
     }
     var losses: [String: Double] = [:]
     for model in configuration.models {
-      let folds = try model.folds.map { try CheckpointRecord(contentsOf: checkpoint(model.name, fold: $0)).bestLoss }
+      let folds = try model.folds.compactMap { try Checkpoint(checkpoint(model.name, fold: $0)).record?.best?.validationLoss }
       losses[model.name] = folds.reduce(0, +) / Double(folds.count)
     }
     if FileManager.default.fileExists(atPath: stackFolder + "/stack.json") {

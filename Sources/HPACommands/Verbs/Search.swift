@@ -42,8 +42,8 @@ struct Search: ParsableCommand {
   func run() throws {
     let job = try job()
     let (result, summary) = try job.run(threads: machine.threadCount)
+    if queries == nil { try project.open().keep(result, summary) }
     if output.json { try Output.print(json: summary) } else { Output.print(try Self.text(result, summary, job: job)) }
-    if queries == nil { try project.open().drawMatches(result) }
   }
 
   private func job() throws -> SearchJob {
@@ -128,7 +128,7 @@ struct SearchJob {
     let loaded = clock.now
     let search = try ExactSearch(gallery: right, path: gallery.name)
     let options = ExactSearch.Options(threads: threads, minimumScore: minimumScore)
-    let progress = Progress("search", total: left.ids.count, unit: "queries")
+    let progress = HPACore.Progress("search", total: left.ids.count, unit: "queries")
     let found =
       switch amount {
       case .bestPairs(let count): try search.bestPairs(of: left, count: count, options: options, path: queries.name, progress: progress)

@@ -4,8 +4,6 @@ import HPADatasets
 import HPAStacker
 import HPATorch
 
-extension StackerConfiguration.Loss: ExpressibleByArgument {}
-
 struct StackTrain: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "stack-train",
@@ -123,7 +121,7 @@ struct StackJob {
     let rowOfID = Dictionary(uniqueKeysWithValues: zip(ids, ids.indices))
     let rows = { (part: [ImageID]) in part.compactMap { rowOfID[$0] } }
     let examples = Stacker.Examples(features: features, labels: labels)
-    let progress = Progress("stack-train", total: folds.count * configuration.epochs, unit: "epochs")
+    let progress = HPACore.Progress("stack-train", total: folds.count * configuration.epochs, unit: "epochs")
     var held = ScoreMean()
     var tested = ScoreMean()
     var records: [StackerRecord] = []

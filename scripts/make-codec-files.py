@@ -113,6 +113,9 @@ expect("pyramid.tif", samples)
 samples, palette = random.integers(0, 256, (37, 53)).astype("u1"), random.integers(0, 65536, (3, 256)).astype("u2")
 tifffile.imwrite(f"{folder}/palette.tif", samples, colormap=palette, photometric="palette", metadata=None)
 expect("palette.tif", (palette[:, samples] >> 8).astype("u1").transpose(1, 2, 0))
+samples = picture(5, "u1")
+tifffile.imwrite(f"{folder}/five.tif", samples, photometric="minisblack", planarconfig="contig", metadata=None)
+expect("five.tif", samples)
 for compression in [None, "tiff_lzw", "tiff_adobe_deflate"]:
     samples = picture(3, "u1")
     Image.fromarray(samples).save(f"{folder}/pillow-{compression}.tif", compression=compression)
@@ -156,8 +159,11 @@ open(f"{folder}/empty.png", "wb").close()
 refuse("empty.png", "no PNG, TIFF or JPEG")
 
 # Bombs: small files whose headers claim 60000 x 60000 pixels.
-with open(f"{folder}/bomb.png", "wb") as file:
-    file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 60000, 60000, 8, 6, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b""))
+for name, side, bits in [("bomb.png", 60000, 8), ("heavy.png", 16384, 16)]:
+    header = struct.pack(">IIBBBBB", side, side, bits, 6, 0, 0, 0)
+    with open(f"{folder}/{name}", "wb") as file:
+        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b""))
+refuse("heavy.png", "1 GiB")
 entries = [(256, 4, 60000), (257, 4, 60000), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8), (277, 3, 1), (278, 4, 60000), (279, 4, 99)]
 with open(f"{folder}/bomb.tif", "wb") as file:
     file.write(struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries) + bytes(99))

@@ -24,7 +24,13 @@ hpa_image_status hpa_image_probe(const uint8_t *bytes, size_t count, hpa_image_h
   memset(header, 0, sizeof *header);
   reader read = reader_of(bytes, count);
   if (!read) return hpa_fail(error, HPA_IMAGE_UNKNOWN_FORMAT, "the first bytes are those of no PNG, TIFF or JPEG");
-  return read(bytes, count, header, NULL, error);
+  hpa_image_status status = read(bytes, count, header, NULL, error);
+  if (status == HPA_IMAGE_OK && hpa_row_bytes(header) * header->height > HPA_IMAGE_MAX_BYTES) {
+    return hpa_fail(
+        error, HPA_IMAGE_TOO_LARGE, "%u x %u x %u samples of %u bits take more than 1 GiB", header->width, header->height, header->channels,
+        header->bits);
+  }
+  return status;
 }
 
 hpa_image_status hpa_image_decode(

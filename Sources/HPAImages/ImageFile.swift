@@ -24,7 +24,7 @@ public enum ImageFile {
   /// Reads a picture whole. Palettes become RGB, 1, 2 and 4-bit greys become 8-bit, MinIsWhite is inverted.
   ///
   /// - Throws: `missingInput` where there is no such file; `badData` where it is no PNG, TIFF or JPEG, ends early, is damaged, is larger
-  ///   than `maximumSide`, or is of a kind that is not read (several pages, floating point, CMYK).
+  ///   than `maximumSide` or 1 GiB of samples, or is of a kind that is not read (several pages, floating point, CMYK).
   public static func read(_ path: String) throws -> RasterImage { try decode(FileBytes.read(path), path: path) }
 
   /// The header alone.

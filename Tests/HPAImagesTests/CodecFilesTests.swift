@@ -56,6 +56,15 @@ import Testing
       }
     }
   }
+
+  @Test func `a stain file of five channels is refused, for which of them is the stain cannot be told`() throws {
+    let folder = try TemporaryFolder()
+    let five = try FileBytes.read(#require(CodecFiles.folder).path("five.tif"))
+    for stain in Stain.allCases { try FileBytes.write(five, to: folder.path("x_\(stain.rawValue).tif")) }
+    let stains = try StainFolder(folder.path)
+    let failure = #expect(throws: Failure.self) { try stains.stack(of: "x") }
+    #expect(failure?.kind == .badData && failure?.message.hasPrefix("5 channels") == true && failure?.place.path == folder.path("x_red.tif"))
+  }
 }
 
 /// The files of `scripts/make-codec-files.py`, made once for a suite.

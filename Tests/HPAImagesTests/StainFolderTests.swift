@@ -77,13 +77,6 @@ import Testing
     #expect(try StainFolder(folder.path).stack(of: "x", range: .twelveBit).pixels == [0, 0, 0, 249, 0, 255, 0, 0])
   }
 
-  @Test func `channels that cannot be told apart are refused`() throws {
-    for stain in ["red", "green", "blue", "yellow"] { try write("x_\(stain).tif", level: 1, as: .tiff()) }
-    let image = RasterImage(width: 2, height: 2, channels: 3, samples: .bytes(Array(repeating: 9, count: 12)))
-    try ImageFile.write(image, to: folder.path("x_red.tif"), as: .tiff())
-    #expect(try StainFolder(folder.path).stack(of: "x").pixels[0] == 9)
-  }
-
   @Test func `composites show red, green and blue, and add yellow to red and green`() {
     let stack = PixelStack(height: 1, width: 2, pixels: [10, 250, 20, 30, 40, 50, 5, 100])
     #expect(Composite.redGreenBlue.image(of: stack) == RasterImage(width: 2, height: 1, channels: 3, samples: .bytes([10, 20, 40, 250, 30, 50])))

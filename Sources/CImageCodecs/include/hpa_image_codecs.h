@@ -9,6 +9,8 @@
 // The longest side that is read, in pixels; a header that claims more is refused before anything is allocated for it.
 #define HPA_IMAGE_MAX_SIDE 16384
 #define HPA_IMAGE_MAX_CHANNELS 8
+// The most bytes that a decoded picture may take.
+#define HPA_IMAGE_MAX_BYTES (1024u * 1024u * 1024u)
 
 typedef enum { HPA_IMAGE_PNG = 1, HPA_IMAGE_TIFF = 2, HPA_IMAGE_JPEG = 3 } hpa_image_format;
 

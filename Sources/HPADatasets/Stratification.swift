@@ -147,35 +147,41 @@ struct Stratification {
     }
   }
 
-  /// With v the images of a class that leave `left` for `right`, and d by how many more `left` has too many, the squares change by 2 v (v - d).
+  /// The exchange of units a and b that lowers the squares most.
+  ///
+  /// With d by how much more of each class `left` has too many than `right`, the sum changes by twice |a - b|^2 - a d + b d.
   private func bestExchange(_ left: Int, _ right: Int, _ division: Division) -> (given: Int, taken: Int)? {
     let surplus = division.wanted.map { $0[right] - $0[left] }
     guard surplus.contains(where: { abs($0) > 1 + 1e-6 }) else { return nil }
-    let given = cheapest(from: left, division) { images, id in images * (images - surplus[id]) }
-    let taken = cheapest(from: right, division) { images, id in images * (images + surplus[id]) }
+    let given = pulls(in: left, division) { images, id in -images * surplus[id] }
+    let taken = pulls(in: right, division) { images, id in images * surplus[id] }
     var best: (given: Int, taken: Int)?
     var lowest = -1e-6
     for leaving in given {
-      for coming in taken where kinds[leaving.kind].size == kinds[coming.kind].size {
-        let change = leaving.change + coming.change - 2 * shared(kinds[leaving.kind], kinds[coming.kind])
+      for coming in taken {
+        // Unlike units differ by 1 at least, so nothing further down this list can be better.
+        guard leaving.pull + coming.pull + 1 < lowest else { break }
+        guard kinds[leaving.kind].size == kinds[coming.kind].size else { continue }
+        let change = leaving.pull + coming.pull + Double(squaredDistance(kinds[leaving.kind], kinds[coming.kind]))
         if change < lowest { (lowest, best) = (change, (leaving.kind, coming.kind)) }
       }
     }
     return best
   }
 
-  /// The kinds that cost least to take out of a part, and so are worth trying in pairs.
-  private func cheapest(from part: Int, _ division: Division, _ change: (Double, Int) -> Double) -> ArraySlice<(kind: Int, change: Double)> {
+  /// The kinds that a part holds, with the pull to take one out, the strongest (most negative) first; the hundred worth trying.
+  private func pulls(in part: Int, _ division: Division, _ pull: (Double, Int) -> Double) -> ArraySlice<(kind: Int, pull: Double)> {
     kinds.indices.filter { division.units[$0][part] > 0 }
-      .map { index in (kind: index, change: kinds[index].classes.reduce(0) { $0 + change(Double($1.images), $1.id) }) }
-      .sorted { ($0.change, $0.kind) < ($1.change, $1.kind) }
+      .map { index in (kind: index, pull: kinds[index].classes.reduce(0) { $0 + pull(Double($1.images), $1.id) }) }
+      .sorted { ($0.pull, $0.kind) < ($1.pull, $1.kind) }
       .prefix(100)
   }
 
-  private func shared(_ first: Kind, _ second: Kind) -> Double {
-    first.classes.reduce(0) { sum, item in
-      sum + Double(second.classes.reduce(0) { $1.id == item.id ? $0 + $1.images * item.images : $0 })
-    }
+  private func squaredDistance(_ first: Kind, _ second: Kind) -> Int {
+    var difference = Array(repeating: 0, count: ProteinLocation.count)
+    for (id, images) in first.classes { difference[id] += images }
+    for (id, images) in second.classes { difference[id] -= images }
+    return difference.reduce(0) { $0 + $1 * $1 }
   }
 
   private func handOut(_ division: Division, using generator: inout SeededGenerator) -> [Int] {

@@ -10,7 +10,7 @@ import Testing
     return PixelStack(height: height, width: width, pixels: (0..<4 * height * width).map { _ in UInt8(generator.index(below: 256)) })
   }
 
-  /// What a line of Python makes of `stack`, there named x, a uint8 array of (4, H, W).
+  /// What Python makes of `stack`, there x, a uint8 array of (4, H, W): the planes of the list y, one after the other.
   private static func python(_ source: String, _ stack: PixelStack) throws -> [UInt8] {
     let folder = try TemporaryFolder()
     try FileBytes.write(stack.pixels, to: folder.path("in"))
@@ -19,53 +19,59 @@ import Testing
       import numpy as np, sys, math
       x = np.fromfile(sys.argv[1], 'u1').reshape(4, \(stack.height), \(stack.width))
       \(source)
-      np.ascontiguousarray(y).astype('u1').tofile(sys.argv[2])
+      np.concatenate([a.reshape(-1) for a in y]).astype('u1').tofile(sys.argv[2])
       """, [folder.path("in"), folder.path("out")])
     return try FileBytes.read(folder.path("out"))
   }
 
-  @Test(
-    .enabled(if: Python.isPresent, "needs scripts/setup test"),
-    arguments: [
-      (.rotate90, "y = np.rot90(x, 1, (1, 2))"), (.rotate180, "y = np.rot90(x, 2, (1, 2))"), (.rotate270, "y = np.rot90(x, 3, (1, 2))"),
-      (.flipHorizontally, "y = x[:, :, ::-1]"), (.flipVertically, "y = x[:, ::-1]"), (.shear(degrees: 0), "y = x"),
-    ] as [(Augmentation, String)], [(5, 5), (8, 3)])
-  func `turns and flips are NumPy's`(case: (Augmentation, String), shape: (Int, Int)) throws {
-    let stack = Self.noise(height: shape.0, width: shape.1, seed: testSeed())
-    #expect(`case`.0.applied(to: stack).pixels == (try Self.python(`case`.1, stack)))
+  private static func differences(_ ours: [UInt8], _ theirs: [UInt8]) -> [Int] {
+    #expect(ours.count == theirs.count)
+    return zip(ours, theirs).map { abs(Int($0) - Int($1)) }
   }
 
-  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"), arguments: [-16, -7.3, 0.5, 11, 16], [(40, 40), (31, 48)])
-  func `a shear is SciPy's, to the rounding of one level`(degrees: Double, shape: (Int, Int)) throws {
-    let stack = Self.noise(height: shape.0, width: shape.1, seed: testSeed())
+  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"), arguments: [(5, 5), (8, 3)])
+  func `turns and flips are NumPy's`(height: Int, width: Int) throws {
+    let stack = Self.noise(height: height, width: width, seed: testSeed())
+    let theirs = try Self.python("y = [np.rot90(x, k, (1, 2)) for k in (1, 2, 3)] + [x[:, :, ::-1], x[:, ::-1], x]", stack)
+    let changes: [Augmentation] = [.rotate90, .rotate180, .rotate270, .flipHorizontally, .flipVertically, .shear(degrees: 0)]
+    #expect(changes.flatMap { $0.applied(to: stack).pixels } == theirs)
+    #expect(Augmentation.rotate90.applied(to: stack).height == width)
+  }
+
+  private static let angles = [-16, -7.3, 0.5, 11, 16]
+
+  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"), arguments: [(40, 40), (31, 48)])
+  func `a shear is SciPy's, to the rounding of one level`(height: Int, width: Int) throws {
+    let stack = Self.noise(height: height, width: width, seed: testSeed())
     let theirs = try Self.python(
       """
       from scipy.ndimage import affine_transform
-      s = math.radians(\(degrees))
-      inverse = np.linalg.inv([[math.cos(s), 0], [-math.sin(s), 1]])  # rows, columns
-      centre = (np.array(x.shape[1:]) - 1) / 2
-      y = np.stack([affine_transform(p.astype('f8'), inverse, centre - inverse @ centre, order=1, mode='grid-constant') for p in x]).round()
+      y = []
+      for s in np.radians(\(Self.angles)):
+        inverse = np.linalg.inv([[math.cos(s), 0], [-math.sin(s), 1]])  # rows, columns
+        centre = (np.array(x.shape[1:]) - 1) / 2
+        y += [affine_transform(p.astype('f8'), inverse, centre - inverse @ centre, order=1, mode='grid-constant').round() for p in x]
       """, stack)
-    let ours = Augmentation.shear(degrees: degrees).applied(to: stack).pixels
-    let differences = zip(ours, theirs).map { abs(Int($0) - Int($1)) }
+    let differences = Self.differences(Self.angles.flatMap { Augmentation.shear(degrees: $0).applied(to: stack).pixels }, theirs)
     #expect((differences.max() ?? 0) <= 1)
     // Rounding decides only where a value lies on the half.
-    #expect(differences.count { $0 == 1 } <= ours.count / 200)
+    #expect(differences.count { $0 == 1 } <= differences.count / 200)
   }
 
-  // OpenCV rounds coordinates to 1/32 of a pixel, so a picture of noise may differ by 255 / 32 in x and in y; the matrix is imgaug's.
-  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"), arguments: [-16, -5, 9, 16])
-  func `a shear is OpenCV's warpAffine, to its fixed-point coordinates`(degrees: Double) throws {
+  // OpenCV rounds coordinates to 1/32 of a pixel, so a picture of noise may differ by 255 / 64 in x and in y; the matrix is imgaug's.
+  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"))
+  func `a shear is OpenCV's warpAffine, to its fixed-point coordinates`() throws {
     let stack = Self.noise(height: 64, width: 64, seed: testSeed())
     let theirs = try Self.python(
       """
       import cv2
-      s, c = math.radians(\(degrees)), (np.array(x.shape[1:]) - 1) / 2
       move = lambda x, y: np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
-      m = move(c[1], c[0]) @ np.array([[1, -math.sin(s), 0], [0, math.cos(s), 0], [0, 0, 1]]) @ move(-c[1], -c[0])
-      y = np.stack([cv2.warpAffine(p, m[:2], (64, 64), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0) for p in x])
+      y = []
+      for s in np.radians(\(Self.angles)):
+        m = move(31.5, 31.5) @ np.array([[1, -math.sin(s), 0], [0, math.cos(s), 0], [0, 0, 1]]) @ move(-31.5, -31.5)
+        y += [cv2.warpAffine(p, m[:2], (64, 64), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0) for p in x]
       """, stack)
-    let differences = zip(Augmentation.shear(degrees: degrees).applied(to: stack).pixels, theirs).map { abs(Int($0) - Int($1)) }
+    let differences = Self.differences(Self.angles.flatMap { Augmentation.shear(degrees: $0).applied(to: stack).pixels }, theirs)
     #expect((differences.max() ?? 0) <= 9)
     #expect(Double(differences.reduce(0, +)) / Double(differences.count) < 2)
   }

@@ -5,7 +5,7 @@ import HPATorch
 import Testing
 
 struct TensorTests {
-  static let operations: [String: (Tensor) throws -> Tensor] = [
+  static let operations: [String: @Sendable (Tensor) throws -> Tensor] = [
     "F.max_pool2d(x, 3, 2, ceil_mode=True)": { try $0.maxPooled(kernel: 3, stride: 2, roundsUp: true) },
     "F.max_pool2d(x, 3, 2, 1)": { try $0.maxPooled(kernel: 3, stride: 2, padding: 1) },
     "F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)": { try $0.averagePooled(kernel: 3, stride: 1, padding: 1, countsPadding: false) },
@@ -48,7 +48,8 @@ struct TensorTests {
     let contiguous = try file.tensor("x")
     for (layout, input) in [("contiguous", contiguous), ("channels last", try contiguous.channelsLast())] {
       for name in names {
-        let result = try #require(TensorTests.operations[name])(input)
+        let operation = try #require(TensorTests.operations[name])
+        let result = try operation(input)
         let expected = try file.floats(name)
         let difference = zip(try result.floats(), expected).map { abs($0 - $1) / max(1, abs($1)) }.max() ?? .nan
         #expect(try result.shape == file.entry(name).shape, "\(name), \(layout)")

@@ -1,0 +1,49 @@
+import HPATorch
+
+/// Convolution, batch norm, ReLU: the unit of the Inception networks (`BasicConv2d`).
+struct ConvolutionBlock: FeatureMaps {
+  private let convolution: Convolution
+  private let norm: BatchNorm
+
+  init(_ path: ParameterPath, _ inputs: Int, _ outputs: Int, kernel: Extent, stride: Extent = 1, padding: Extent = 0) throws {
+    convolution = try Convolution(path / "conv", inputs, outputs, kernel: kernel, stride: stride, padding: padding)
+    // TensorFlow's epsilon, with which the networks were first trained.
+    norm = try BatchNorm(path / "bn", outputs, epsilon: 0.001)
+  }
+
+  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try norm(convolution(input), mode).relu() }
+}
+
+/// Parts one after the other.
+struct Chain: FeatureMaps {
+  let parts: [any FeatureMaps]
+
+  init(_ parts: [any FeatureMaps]) { self.parts = parts }
+
+  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try parts.reduce(input) { try $1($0, mode) } }
+}
+
+/// Parts side by side on one input; their channels are joined in order.
+struct Branches: FeatureMaps {
+  let branches: [any FeatureMaps]
+
+  init(_ branches: [any FeatureMaps]) { self.branches = branches }
+
+  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
+    try Tensor.concatenated(branches.map { try $0(input, mode) }, dimension: 1)
+  }
+}
+
+/// 3 x 3, stride 2, no padding.
+struct HalvingMaxPool: FeatureMaps {
+  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try input.maxPooled(kernel: 3, stride: 2) }
+}
+
+/// 3 x 3, stride 1, same size.
+struct SmoothingAveragePool: FeatureMaps {
+  let countsPadding: Bool
+
+  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
+    try input.averagePooled(kernel: 3, stride: 1, padding: 1, countsPadding: countsPadding)
+  }
+}

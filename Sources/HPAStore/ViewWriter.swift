@@ -18,7 +18,7 @@ public final class ViewWriter: Sendable {
   public let missing: [ImageID]
   private let part: [ImageID]
   private let allowed: Set<ImageID>
-  private let databases: (headers: MDB_dbi, vectors: MDB_dbi)
+  let databases: (headers: MDB_dbi, vectors: MDB_dbi)
 
   fileprivate init(store: FeatureStore, header: ViewHeader, part: [ImageID], expected: [ImageID], databases: (headers: MDB_dbi, vectors: MDB_dbi)) throws {
     self.store = store

@@ -31,6 +31,38 @@ import Testing
     #expect(error?.kind == .badData && error?.cure != nil)
   }
 
+  @Test func `a store in a folder that may not be written to is read`() async throws {
+    let sample = try Sample()
+    try sample.fill()
+    let path = sample.path
+    chmod(path, 0o555)
+    chmod(path + "/data.mdb", 0o444)
+    chmod(path + "/lock.mdb", 0o444)
+    await #expect(processExitsWith: .success) { [path = path as String] in
+      // Root may write anywhere.
+      if geteuid() == 0 { seteuid(65_534) }
+      let sample = try Sample()
+      guard try FeatureStore(path).matrix(Sample.view, ids: sample.ids).matrix == sample.rows.matrix else { exit(1) }
+      do { _ = try FeatureStore(path, mode: .readWrite) } catch let error as Failure { exit(error.kind == .cannotCreate ? 0 : 2) }
+      exit(3)
+    }
+    chmod(path, 0o755)
+  }
+
+  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"), arguments: ["\"dimension\":128", "\"name\":\"hpav18"])
+  func `a damaged header is bad data`(part: String) throws {
+    let sample = try Sample()
+    try sample.fill()
+    let spoil = """
+      import lmdb, sys
+      with lmdb.open(sys.argv[1], max_dbs=9) as e, e.begin(write=True, db=e.open_db(b'views')) as t:
+        key, old = sys.argv[2].encode(), sys.argv[3].encode()
+        t.put(key, t.get(key).replace(old, old + b'00000000000000000'))
+      """
+    try Python.run(spoil, [sample.path, Sample.view, part])
+    #expect(#expect(throws: Failure.self) { try FeatureStore(sample.path).matrix(Sample.view) }?.kind == .badData)
+  }
+
   @Test func `one folder is opened once, whatever its path`() throws {
     let sample = try Sample()
     let store = try FeatureStore(sample.path, mode: .readWrite)

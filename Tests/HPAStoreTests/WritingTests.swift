@@ -121,4 +121,48 @@ import Testing
     #expect(try writer.finish().state == .complete)
     #expect(try store.matrix(Sample.view, ids: sample.ids).matrix == sample.rows.matrix)
   }
+
+  @Test func `two programs that write one view at the same time complete it together`() async throws {
+    let sample = try Sample()
+    let path = sample.path
+    async let other: Void = {
+      await #expect(processExitsWith: .success) { [path = path as String] in
+        let sample = try Sample()
+        let writer = try sample.begin(FeatureStore(path, mode: .readWrite), part: 80..<200)
+        for start in stride(from: 80, to: 200, by: 4) { try writer.append(sample.slice(start..<start + 4)) }
+        _ = try writer.finish()
+      }
+    }()
+    let writer = try sample.begin(FeatureStore(path, mode: .readWrite), part: 0..<120)
+    for start in stride(from: 0, to: 120, by: 4) { try writer.append(sample.slice(start..<start + 4)) }
+    _ = try writer.finish()
+    await other
+    let store = try FeatureStore(path)
+    #expect(try store.header(of: Sample.view).state == .complete)
+    #expect(try store.matrix(Sample.view, ids: sample.ids).matrix == sample.rows.matrix)
+  }
+
+  /// A limit on file size stands for a full disk: both end a write of LMDB with an error code.
+  @Test func `a full disk is reported, and what was committed stays`() async throws {
+    let sample = try Sample(count: 2_000)
+    let path = sample.path
+    await #expect(processExitsWith: .success) { [path = path as String] in
+      let sample = try Sample(count: 2_000)
+      let writer = try sample.begin(FeatureStore(path, mode: .readWrite))
+      signal(SIGXFSZ, SIG_IGN)
+      var limit = rlimit(rlim_cur: 300_000, rlim_max: 300_000)
+      setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+      var failure: Failure?
+      for start in stride(from: 0, to: 2_000, by: 100) where failure == nil {
+        do { try writer.append(sample.slice(start..<start + 100)) } catch let error as Failure { failure = error }
+      }
+      guard failure?.kind == .inputOutput, failure?.cure?.contains("goes on") == true else { exit(1) }
+      guard try !writer.store.matrix(Sample.view, allowIncomplete: true).ids.isEmpty else { exit(2) }
+    }
+    let writer = try sample.begin(FeatureStore(path, mode: .readWrite))
+    #expect((1..<2_000).contains(writer.missing.count))
+    try writer.append(sample.rows)
+    #expect(try writer.finish().state == .complete)
+    #expect(try writer.store.matrix(Sample.view, ids: sample.ids).matrix == sample.rows.matrix)
+  }
 }

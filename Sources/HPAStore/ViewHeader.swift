@@ -13,6 +13,7 @@ public struct ViewHeader: Codable, Sendable, Equatable {
   }
 
   public static let currentFormat = 1
+  static let dimensions = 1...1 << 20
 
   public private(set) var format = ViewHeader.currentFormat
   public let name: String
@@ -120,8 +121,13 @@ extension ViewHeader {
     do {
       self = try decoder.decode(ViewHeader.self, from: data)
     } catch {
-      throw Failure(.badData, "the header of view '\(name)' is damaged: \(error)", at: .file(path), cure: "Drop the view and extract it again.")
+      throw ViewHeader.damaged(name, "\(error)", path: path)
     }
+    guard self.name == name, ViewHeader.dimensions.contains(dimension) else { throw ViewHeader.damaged(name, "name or dimension is wrong", path: path) }
+  }
+
+  private static func damaged(_ name: String, _ reason: String, path: String) -> Failure {
+    Failure(.badData, "the header of view '\(name)' is damaged: \(reason)", at: .file(path), cure: "Drop the view and extract it again.")
   }
 
   /// One line of JSON with sorted keys, times in UTC (ISO 8601).

@@ -18,7 +18,7 @@ public final class ViewWriter: Sendable {
   public let missing: [ImageID]
   private let part: [ImageID]
   private let allowed: Set<ImageID>
-  private let databases: (headers: MDB_dbi, vectors: MDB_dbi)
+  let databases: (headers: MDB_dbi, vectors: MDB_dbi)
 
   fileprivate init(store: FeatureStore, header: ViewHeader, part: [ImageID], expected: [ImageID], databases: (headers: MDB_dbi, vectors: MDB_dbi)) throws {
     self.store = store
@@ -104,7 +104,7 @@ extension FeatureStore {
     guard ViewHeader.isValid(name: header.name) else {
       throw Failure(.usage, "'\(header.name)' is no name for a view", cure: "Use up to 200 letters, digits and . _ @ + -, such as --view hpav18@inceptionv4_800_f0.")
     }
-    guard header.dimension > 0 else { throw Failure(.usage, "view '\(header.name)' has \(header.dimension) features an image") }
+    guard ViewHeader.dimensions.contains(header.dimension) else { throw Failure(.usage, "view '\(header.name)' has \(header.dimension) features an image") }
     var seen = Set<[UInt8]>(minimumCapacity: expectedIDs.count)
     for id in expectedIDs where try !seen.insert(id.key()).inserted {
       throw Failure(.badData, "the id stands twice in the list of view '\(header.name)'", at: .id(id), cure: "Keep one row for each id.")

@@ -24,13 +24,7 @@ final class Environment: @unchecked Sendable {
   /// - Throws: `missingInput` where there is no store and `isReadOnly`; `badData` for a file that is no LMDB file or is truncated;
   ///   `unavailable` where it is open for reading only and shall be written to.
   static func open(_ path: String, isReadOnly: Bool, mapSize: Int = firstMapSize) throws -> Environment {
-    if isReadOnly {
-      guard FileIdentity(path + "/data.mdb") != nil else {
-        throw Failure(.missingInput, "there is no feature store here", at: .file(path), cure: "Check the path; hpa-feat extract makes a store.")
-      }
-    } else {
-      try FileBytes.makeFolder(path)
-    }
+    if isReadOnly { try checkData(path) } else { try FileBytes.makeFolder(path) }
     guard let folder = FileIdentity(path) else { throw Failure(.missingInput, "no such folder", at: .file(path)) }
     return try OpenEnvironments.acquire(folder) { present in
       guard let present else { return try openNew(path, folder: folder, isReadOnly: isReadOnly, mapSize: mapSize) }
@@ -39,6 +33,14 @@ final class Environment: @unchecked Sendable {
       }
       return present
     }
+  }
+
+  private static func checkData(_ path: String) throws {
+    var status = stat()
+    guard stat(path + "/data.mdb", &status) == 0 else {
+      throw Failure(.missingInput, "there is no feature store here", at: .file(path), cure: "Check the path; hpa-feat extract makes a store.")
+    }
+    guard status.st_size > 0 else { throw Failure(.badData, "data.mdb is empty", at: .file(path), cure: "Copy the store again, or drop the folder.") }
   }
 
   /// Gives back what `open` handed out; the last one to do so closes the folder.

@@ -21,8 +21,9 @@ struct LMDBError: Error {
         (.badData, "The file is damaged. Restore it from a copy, or save what is readable: hpa-feat store merge --store NEW \(path).")
       case MDB_READERS_FULL: (.unavailable, "Too many programs read this store at once; wait for one to end.")
       case MDB_DBS_FULL: (.unavailable, "A store takes about a thousand views; drop some, or begin another store.")
-      case ENOSPC, EDQUOT: (.inputOutput, "The disk is full. See: df -h '\(path)'. What was committed is kept; the same command goes on from there.")
-      case EFBIG: (.inputOutput, "The file may not grow further. See: ulimit -f. What was committed is kept; the same command goes on from there.")
+      // LMDB reports a write that the disk took only in part as EIO.
+      case ENOSPC, EDQUOT, EFBIG, EIO:
+        (.inputOutput, "Is the disk full? See: df -h '\(path)'. What was committed is kept; the same command goes on from there.")
       case EACCES, EPERM, EROFS: (.cannotCreate, "Check the permissions: ls -l '\(path)'.")
       case ENOENT: (.missingInput, "Check the path; hpa-feat extract makes a store.")
       default: (.inputOutput, nil)

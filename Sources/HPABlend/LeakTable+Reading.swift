@@ -11,7 +11,8 @@ extension LeakTable {
     } else if let labels {
       try self.init(matches: path, labels: labels, minimumScore: minimumScore)
     } else {
-      throw Failure(.usage, "the labels of the gallery are needed with this table", at: .file(path), cure: "Give the label table of the gallery that was searched.")
+      throw Failure(
+        .usage, "the labels of the gallery are needed with this table", at: .file(path), cure: "Give the label table of the gallery that was searched.")
     }
   }
 

@@ -55,7 +55,12 @@ enum Samples {
     title: "Images of each class", subtitle: "31,072 images of train.csv; 1 to 5 labels an image", valueLabel: "Images (logarithmic)",
     categories: ProteinLocation.all.map(\.name),
     series: [
-      .init("train", values: [12885, 1254, 3621, 1561, 1858, 2513, 1008, 2822, 53, 45, 28, 1093, 688, 537, 1066, 21, 530, 210, 902, 1482, 172, 3777, 802, 2965, 322, 8228, 328, 11])
+      .init(
+        "train",
+        values: [
+          12885, 1254, 3621, 1561, 1858, 2513, 1008, 2822, 53, 45, 28, 1093, 688, 537, 1066, 21, 530, 210, 902, 1482, 172, 3777, 802, 2965, 322, 8228,
+          328, 11,
+        ])
     ], isLogarithmic: true)
 
   static let scores: Histogram = {

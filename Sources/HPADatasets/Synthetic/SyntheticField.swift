@@ -65,9 +65,9 @@ struct SyntheticField: Sendable {
     canvas.fillCells { pixel, cell in
       let point = map.point(pixel)
       let mesh = 0.6 * coarse.ridge(at: point) + 0.4 * fine.ridge(at: point)
-      let nearness = exp(-max(map.nuclear[pixel], 0) / (0.4 * cells[cell].outline.radius))
+      let nearness = exp(-max(map.nuclear[pixel], 0) / (0.3 * cells[cell].outline.radius))
       let rim = smooth(map.border[pixel], over: 0.01)
-      return (0.2 + mesh) * nearness * rim * (0.12 + 0.88 * smooth(map.nuclear[pixel] + 0.002, over: 0.006))
+      return 1.25 * (0.15 + mesh) * nearness * rim * (0.12 + 0.88 * smooth(map.nuclear[pixel] + 0.002, over: 0.006))
     }
     return canvas
   }

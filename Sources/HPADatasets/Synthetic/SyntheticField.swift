@@ -43,9 +43,11 @@ struct SyntheticField: Sendable {
     for (index, cell) in cells.enumerated() {
       var generator = cell.generator("microtubules")
       for _ in 0..<style.filamentsPerCell {
-        let start = generator.uniform() < 0.35 ? cell.centrosome : cell.nucleus.randomPoint(0.95...1.6, using: &generator)
+        let startsAtPole = generator.uniform() < 0.25
+        let start = startsAtPole ? cell.centrosome : cell.nucleus.randomPoint(0.95...1.6, using: &generator)
         let offset = start - cell.nucleus.centre
-        let outward = atan2(offset.y, offset.x) + Float(generator.uniform(-1.3, 1.3))
+        let spread = startsAtPole ? 2.8 : 1.4
+        let outward = atan2(offset.y, offset.x) + Float(generator.uniform(-spread, spread))
         Filament.wander(from: start, direction: outward, steps: 42, curl: style.filamentCurl, in: cell.outline, using: &generator)
           .draw(on: &canvas, deviation: 0.003, strength: Float(generator.uniform(0.25, 0.5)), cell: index)
       }

@@ -110,10 +110,10 @@ struct ExpectedPlace: Sendable, CustomTestStringConvertible {
 
   @Test func `a field looks alike at every size`() {
     let seed = testSeed()
-    let small = render([0, 23], seed: seed, size: 48).1.stack
-    let large = render([0, 23], seed: seed, size: 96).1.stack
+    let small = render([0, 23], seed: seed, size: 96).1.stack
+    let large = render([0, 23], seed: seed, size: 192).1.stack
     for stain in Stain.allCases {
-      #expect(correlation(Array(small.plane(stain.index)), resized(Array(large.plane(stain.index)), from: 96, to: 48)) > 0.95, "\(stain)")
+      #expect(correlation(Array(small.plane(stain.index)), resized(Array(large.plane(stain.index)), from: 192, to: 96)) > 0.95, "\(stain)")
     }
   }
 

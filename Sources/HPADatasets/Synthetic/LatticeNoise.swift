@@ -1,12 +1,21 @@
+import HPACore
+
 /// Smooth random texture over the field: hashed values on a lattice, interpolated (value noise, Perlin 1985's lattice without gradients).
 struct LatticeNoise: Sendable {
-  let seed: UInt64
-  /// Lattice cells over the field's side.
-  let frequency: Float
+  private let seed: UInt64
+  /// A vector along the lattice, as long as there are lattice cells over the field's side.
+  private let axis: FieldPoint
+
+  /// - Parameter frequency: lattice cells over the field's side. The seed turns the lattice too, lest its rows show.
+  init(seed: UInt64, frequency: Float) {
+    self.seed = seed
+    var generator = SeededGenerator(seed: seed, stream: "lattice")
+    axis = .polar(frequency, Float(generator.uniform(0.3, 1.2)))
+  }
 
   /// In 0...1.
   func value(at point: FieldPoint) -> Float {
-    let (x, y) = (point.x * frequency, point.y * frequency)
+    let (x, y) = (point.x * axis.x - point.y * axis.y, point.x * axis.y + point.y * axis.x)
     let (left, top) = (x.rounded(.down), y.rounded(.down))
     let (across, down) = (ease(x - left), ease(y - top))
     let (column, row) = (Int64(left), Int64(top))

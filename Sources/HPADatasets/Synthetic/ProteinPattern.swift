@@ -36,7 +36,7 @@ struct ProteinPattern: Sendable {
     },
     ProteinPattern(location: 1) { scene, canvas in
       canvas.fillCells { pixel, _ in
-        band(scene.map.nuclear[pixel] + 0.004, deviation: 0.0075) + 0.1 * smooth(-scene.map.nuclear[pixel], over: 0.006)
+        1.2 * band(scene.map.nuclear[pixel] + 0.004, deviation: 0.008) + 0.1 * smooth(-scene.map.nuclear[pixel], over: 0.006)
       }
     },
     ProteinPattern(location: 2) { scene, canvas in
@@ -47,15 +47,15 @@ struct ProteinPattern: Sendable {
       eachCell(scene, "nuclear speckles") { index, cell, generator in
         for _ in 0..<22 + generator.index(below: 10) {
           let centre = cell.nucleus.randomPoint(0...0.85, using: &generator)
-          canvas.spot(at: centre, deviation: Float(generator.uniform(0.005, 0.009)), strength: Float(generator.uniform(0.6, 1)), cell: index)
+          canvas.spot(at: centre, deviation: Float(generator.uniform(0.006, 0.01)), strength: Float(generator.uniform(0.8, 1.2)), cell: index)
         }
       }
     },
     ProteinPattern(location: 5) { scene, canvas in
       eachCell(scene, "nuclear bodies") { index, cell, generator in
-        for _ in 0..<3 + generator.index(below: 3) {
+        for _ in 0..<2 + generator.index(below: 3) {
           let centre = cell.nucleus.randomPoint(0...0.75, using: &generator)
-          canvas.spot(at: centre, deviation: Float(generator.uniform(0.008, 0.011)), strength: 1.3, cell: index)
+          canvas.spot(at: centre, deviation: Float(generator.uniform(0.011, 0.014)), strength: 1.5, cell: index)
         }
       }
     },
@@ -66,7 +66,7 @@ struct ProteinPattern: Sendable {
         for _ in 0..<26 {
           let direction = cell.pole + Float(generator.uniform(-span, span))
           let centre = cell.nucleus.point(ratio: Float(generator.uniform(1.15, 1.5)), direction: direction)
-          canvas.spot(at: centre, deviation: Float(generator.uniform(0.006, 0.011)), strength: Float(generator.uniform(0.5, 0.9)), cell: index)
+          canvas.spot(at: centre, deviation: Float(generator.uniform(0.007, 0.012)), strength: Float(generator.uniform(0.6, 1)), cell: index)
         }
       }
     },
@@ -84,7 +84,7 @@ struct ProteinPattern: Sendable {
       eachCell(scene, "centrosome") { index, cell, generator in
         let offset = FieldPoint.polar(0.007, Float(generator.uniform(0, 2 * .pi)))
         for centre in [cell.centrosome + offset, cell.centrosome - offset] {
-          canvas.spot(at: centre, deviation: 0.0095, strength: 1.1, cell: index)
+          canvas.spot(at: centre, deviation: 0.012, strength: 1.4, cell: index)
         }
       }
     },
@@ -92,7 +92,7 @@ struct ProteinPattern: Sendable {
       eachCell(scene, "lipid droplets") { index, cell, generator in
         for _ in 0..<18 + generator.index(below: 10) {
           let centre = cell.cytoplasmicPoint(using: &generator)
-          canvas.ring(.init(centre: centre, radius: Float(generator.uniform(0.011, 0.018))), deviation: 0.004, strength: 1, cell: index)
+          canvas.ring(.init(centre: centre, radius: Float(generator.uniform(0.014, 0.022))), deviation: 0.0045, strength: 1.2, cell: index)
         }
       }
     },
@@ -110,7 +110,7 @@ struct ProteinPattern: Sendable {
             from: start, direction: Float(generator.uniform(0, 2 * .pi)), steps: 3 + generator.index(below: 5), curl: 0.45, in: cell.outline,
             using: &generator
           )
-          .draw(on: &canvas, deviation: 0.005, strength: Float(generator.uniform(0.6, 1)), cell: index)
+          .draw(on: &canvas, deviation: 0.0055, strength: Float(generator.uniform(0.8, 1.2)), cell: index)
         }
       }
     },
@@ -118,7 +118,7 @@ struct ProteinPattern: Sendable {
       canvas.fillCells { pixel, _ in 0.06 * smooth(scene.map.nuclear[pixel], over: 0.006) }
       eachCell(scene, "aggresome") { index, cell, generator in
         let centre = cell.nucleus.point(ratio: Float(generator.uniform(1.4, 1.5)), direction: cell.pole)
-        canvas.disc(.init(centre: centre, radius: Float(generator.uniform(0.036, 0.046))), rim: 0.012, strength: 1.1, cell: index)
+        canvas.disc(.init(centre: centre, radius: Float(generator.uniform(0.04, 0.05))), rim: 0.012, strength: 1.3, cell: index)
       }
     },
     ProteinPattern(location: 25) { scene, canvas in

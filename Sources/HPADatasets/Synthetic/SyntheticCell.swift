@@ -38,7 +38,7 @@ struct SyntheticCell: Sendable {
     pole = Float(generator.uniform(0, 2 * .pi))
     centrosome = nucleus.point(ratio: Float(generator.uniform(1.2, 1.35)), direction: pole)
     fibreDirection = angle + Float(generator.uniform(-0.3, 0.3))
-    expression = Float(generator.uniform(0.65, 1))
+    expression = Float(generator.uniform(0.75, 1))
   }
 
   private static func nucleoli(of nucleus: Outline, using generator: inout SeededGenerator) -> [Disc] {

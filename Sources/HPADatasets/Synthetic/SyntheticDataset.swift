@@ -16,7 +16,7 @@ public enum SyntheticDataset {
     /// Images of the HPAv18 layout, planted ones and hard negatives included.
     public var galleryCount = 300
     /// Side of a field in pixels.
-    public var fieldSize = 256
+    public var fieldSize = 192
     /// Test fields that are written as TIFF as well.
     public var tiffCount = 24
     /// Part of the test fields that the gallery holds again.

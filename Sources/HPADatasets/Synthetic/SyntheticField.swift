@@ -43,9 +43,11 @@ struct SyntheticField: Sendable {
     for (index, cell) in cells.enumerated() {
       var generator = cell.generator("microtubules")
       for _ in 0..<style.filamentsPerCell {
-        let start = generator.uniform() < 0.35 ? cell.centrosome : cell.nucleus.randomPoint(0.95...1.6, using: &generator)
+        let startsAtPole = generator.uniform() < 0.25
+        let start = startsAtPole ? cell.centrosome : cell.nucleus.randomPoint(0.95...1.6, using: &generator)
         let offset = start - cell.nucleus.centre
-        let outward = atan2(offset.y, offset.x) + Float(generator.uniform(-1.3, 1.3))
+        let spread = startsAtPole ? 2.8 : 1.4
+        let outward = atan2(offset.y, offset.x) + Float(generator.uniform(-spread, spread))
         Filament.wander(from: start, direction: outward, steps: 42, curl: style.filamentCurl, in: cell.outline, using: &generator)
           .draw(on: &canvas, deviation: 0.003, strength: Float(generator.uniform(0.25, 0.5)), cell: index)
       }
@@ -65,9 +67,9 @@ struct SyntheticField: Sendable {
     canvas.fillCells { pixel, cell in
       let point = map.point(pixel)
       let mesh = 0.6 * coarse.ridge(at: point) + 0.4 * fine.ridge(at: point)
-      let nearness = exp(-max(map.nuclear[pixel], 0) / (0.4 * cells[cell].outline.radius))
+      let nearness = exp(-max(map.nuclear[pixel], 0) / (0.3 * cells[cell].outline.radius))
       let rim = smooth(map.border[pixel], over: 0.01)
-      return (0.2 + mesh) * nearness * rim * (0.12 + 0.88 * smooth(map.nuclear[pixel] + 0.002, over: 0.006))
+      return 1.25 * (0.15 + mesh) * nearness * rim * (0.12 + 0.88 * smooth(map.nuclear[pixel] + 0.002, over: 0.006))
     }
     return canvas
   }

@@ -24,15 +24,15 @@ struct SyntheticStyle: Sendable {
   init(seed: UInt64, labels: LabelSet) {
     var generator = SeededGenerator(seed: seed, stream: "synthetic style")
     self.labels = labels
-    cellRadius = generator.uniform(0.19, 0.24)
+    cellRadius = generator.uniform(0.205, 0.25)
     spacing = generator.uniform(1.45, 1.95)
     elongation = generator.uniform(1.0, 1.3)
     roughness = generator.uniform(0.06, 0.16)
     nuclearRatio = generator.uniform(0.42, 0.5)
     filamentsPerCell = 50 + generator.index(below: 40)
     filamentCurl = generator.uniform(0.05, 0.16)
-    meshFrequency = generator.uniform(34, 50)
+    meshFrequency = generator.uniform(26, 38)
     gains = [generator.uniform(0.65, 0.95), generator.uniform(0.75, 1), generator.uniform(0.65, 0.95), generator.uniform(0.55, 0.9)]
-    strengths = (0..<ProteinLocation.count).map { _ in generator.uniform(0.8, 1) }
+    strengths = (0..<ProteinLocation.count).map { _ in generator.uniform(0.85, 1) }
   }
 }

@@ -5,13 +5,13 @@ public import HPAImages
 public import HPAStacker
 
 // What other rooms name by text can be written as an option's value.
-extension Folds.Scheme: @retroactive ExpressibleByArgument {}
-extension ImageImport.ErrorRule: @retroactive ExpressibleByArgument {}
-extension ImageLayout: @retroactive ExpressibleByArgument {}
-extension Precision: @retroactive ExpressibleByArgument {}
-extension Resize.Method: @retroactive ExpressibleByArgument {}
-extension SampleRange: @retroactive ExpressibleByArgument {}
-extension StackerConfiguration.Loss: @retroactive ExpressibleByArgument {}
-extension TrainingConfiguration.Loss: @retroactive ExpressibleByArgument {}
-extension TrainingConfiguration.OptimiserName: @retroactive ExpressibleByArgument {}
-extension BatchLoader.Unreadable: @retroactive ExpressibleByArgument {}
+extension Folds.Scheme: ExpressibleByArgument {}
+extension ImageImport.ErrorRule: ExpressibleByArgument {}
+extension ImageLayout: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
+extension Resize.Method: ExpressibleByArgument {}
+extension SampleRange: ExpressibleByArgument {}
+extension StackerConfiguration.Loss: ExpressibleByArgument {}
+extension TrainingConfiguration.Loss: ExpressibleByArgument {}
+extension TrainingConfiguration.OptimiserName: ExpressibleByArgument {}
+extension BatchLoader.Unreadable: ExpressibleByArgument {}

@@ -8,8 +8,8 @@ let swiftSettings: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
 ]
 
-func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings)
+func room(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings + settings)
 }
 
 func tests(_ room: String, _ dependencies: [Target.Dependency] = [], scripts: [String] = []) -> Target {
@@ -59,7 +59,8 @@ let package = Package(
     room("HPADatasets", ["HPACore", "HPAImages"]),
     room("HPABackbones", ["HPACore", "HPATorch"]),
     room("HPAStore", ["HPACore", "CLMDB", "CDeflate", "COpenSSL"]),
-    room("HPAIndex", ["HPACore", "COpenBLAS"]),
+    // Optimised in debug builds, too: its tests look at tens of millions of pairs.
+    room("HPAIndex", ["HPACore", "COpenBLAS"], settings: [.unsafeFlags(["-O"], .when(configuration: .debug))]),
     room("HPAStacker", ["HPACore", "HPATorch"]),
     room("HPABlend", ["HPACore"]),
     room("HPAPictures", ["HPACore", "CCairo"]),

@@ -84,7 +84,7 @@ let package = Package(
     tests("HPAStacker", ["HPATorch"]),
     tests("HPABlend"),
     tests("HPAPictures"),
-    tests("HPACommands"),
+    tests("HPACommands", ["HPABackbones", "HPATorch"]),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -12,5 +12,9 @@ public struct ImageID: Hashable, Sendable, Comparable, ExpressibleByStringLitera
   /// The part before the first underscore: the antibody of an HPAv18 id. Later underscores belong to the rest.
   public var antibody: Substring { text.prefix { $0 != "_" } }
 
+  // String compares by canonical equivalence; keys of the store and the order of ids are bytes.
+  public static func == (left: ImageID, right: ImageID) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+  public func hash(into hasher: inout Hasher) { text.utf8.withContiguousStorageIfAvailable { hasher.combine(bytes: UnsafeRawBufferPointer($0)) } ?? hasher.combine(text) }
+
   public static func < (left: ImageID, right: ImageID) -> Bool { left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
 }

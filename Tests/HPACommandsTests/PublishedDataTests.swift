@@ -24,7 +24,7 @@ import Testing
       ])
     #expect(result.status == 0, "\(result.standardError)")
     for (ours, theirs) in [("submission_without_leaks.csv", "summary_final_1_multhr.csv"), ("submission.csv", "summary_final_1_multhr_lk.csv")] {
-      let expected = try text(SharedData.path("vpp/\(theirs)")).replacing("\r\n", with: "\n")
+      let expected = try text(SharedData.path("vpp/\(theirs)")).replacingOccurrences(of: "\r\n", with: "\n")
       #expect(try text(folder.path(ours)) == expected.trimmedLineEnd + "\n", "\(ours)")
     }
   }

@@ -19,7 +19,7 @@ import Testing
   func `The real grey field finds its own JPEG first`() throws {
     let folder = try TemporaryFolder()
     let images = SharedData.path("images")
-    try Checkpoint.random(backbone: "inceptionv3", size: 256, seed: 11, to: folder.path("c.safetensors"))
+    try RandomCheckpoint.write(backbone: "inceptionv3", size: 256, seed: 11, to: folder.path("c.safetensors"))
     try hpa("import --layout hpav18 --images \(images)/hpav18-jpeg --sizes 256 --out hpav18", in: folder)
     try hpa("import --layout kaggle-png --images \(images)/grey-png --sizes 256 --out grey", in: folder)
     try hpa("import --layout kaggle-png --images \(images)/kaggle-png-2048 --sizes 256 --out kaggle", in: folder)
@@ -42,7 +42,7 @@ import Testing
   @Test func `A killed extraction goes on and ends as an uninterrupted one`() throws {
     let folder = try TemporaryFolder()
     try hpa("demo-data --out . --train 60 --test 4 --gallery 4 --side 96", in: folder)
-    try Checkpoint.random(backbone: "xception", size: 96, seed: 1, to: folder.path("c.safetensors"))
+    try RandomCheckpoint.write(backbone: "xception", size: 96, seed: 1, to: folder.path("c.safetensors"))
     let line = "extract --images data/train --ids data/train.csv --checkpoint c.safetensors --batch 4"
     try hpa("\(line) --store whole.lmdb --view train@c", in: folder)
     for seconds in ["0.8", "1.1", "1.4"] {
@@ -96,5 +96,13 @@ import Testing
         "import json, jsonschema, sys, yaml; jsonschema.validate(yaml.safe_load(open(sys.argv[2])), json.load(open(sys.argv[1])))",
         [Project.root.appending(path: "schemas/hpa.schema.json").path, folder.path("hpa.yaml")])
     }
+  }
+}
+
+/// A network that was never trained: its features still tell pictures apart.
+private enum RandomCheckpoint {
+  static func write(backbone: String, size: Int, seed: UInt64, to path: String) throws {
+    let network = try Network(try Backbone.named(backbone), seed: seed)
+    try SafetensorsFile.write(try network.store.items(), metadata: ["backbone": backbone, "size": "\(size)"], to: path)
   }
 }

@@ -10,8 +10,8 @@ import Testing
   func `neighbours and best pairs are those of NumPy in float64, ties included`() throws {
     let folder = try TemporaryFolder()
     var generator = SeededGenerator(seed: testSeed())
-    let gallery = Planted.gallery(rows: 20_000, columns: 128, using: &generator)
-    let queries = Planted.queries(rows: 2_000, near: gallery, using: &generator)
+    let gallery = try Planted.gallery(rows: 20_000, columns: 128, using: &generator)
+    let queries = try Planted.queries(rows: 2_000, near: gallery, using: &generator)
     for (rows, name) in [(queries, "q"), (gallery, "g")] {
       try NumpyFile.write(rows.matrix, to: folder.path(name + ".npy"))
       try FileBytes.write("Id\n" + rows.ids.map { $0.text + "\n" }.joined(), to: folder.path(name + ".csv"))
@@ -35,8 +35,8 @@ import Testing
   @Test func `threads and tiles do not change a byte`() throws {
     let folder = try TemporaryFolder()
     var generator = SeededGenerator(seed: testSeed())
-    let gallery = Planted.gallery(rows: 3_001, columns: 37, using: &generator)
-    let queries = Planted.queries(rows: 203, near: gallery, using: &generator)
+    let gallery = try Planted.gallery(rows: 3_001, columns: 37, using: &generator)
+    let queries = try Planted.queries(rows: 203, near: gallery, using: &generator)
     let search = try ExactSearch(gallery: gallery)
     func bytes(threads: Int, tile: SgemmScan.Tile) throws -> [[UInt8]] {
       var options = ExactSearch.Options(threads: threads)
@@ -69,7 +69,7 @@ import Testing
 
   @Test func `a search of a set in itself leaves every image's own id out`() throws {
     var generator = SeededGenerator(seed: testSeed())
-    let rows = Planted.gallery(rows: 300, columns: 16, using: &generator)
+    let rows = try Planted.gallery(rows: 300, columns: 16, using: &generator)
     let matches = try ExactSearch(gallery: rows).neighbours(of: rows, count: 400, options: .init(isSelf: true)).matches
     #expect(matches.count == 300 * 299)
     #expect(matches.allSatisfy { $0.query != $0.gallery })
@@ -119,8 +119,8 @@ enum Planted {
   }
 
   /// One row in eight repeats another one, as it is or times a power of two.
-  static func gallery(rows: Int, columns: Int, using generator: inout SeededGenerator) -> NamedRows<Float> {
-    var gallery = try! random(rows: rows, columns: columns, prefix: "gallery_", using: &generator)
+  static func gallery(rows: Int, columns: Int, using generator: inout SeededGenerator) throws -> NamedRows<Float> {
+    var gallery = try random(rows: rows, columns: columns, prefix: "gallery_", using: &generator)
     for row in stride(from: 0, to: rows, by: 8) {
       let other = generator.index(below: rows)
       let scale = Float(sign: .plus, exponent: generator.index(below: 5) - 2, significand: 1)
@@ -130,9 +130,9 @@ enum Planted {
   }
 
   /// Queries of three kinds: random ones, exact and near copies of gallery rows, and repeats of another query.
-  static func queries(rows: Int, near gallery: NamedRows<Float>, using generator: inout SeededGenerator) -> NamedRows<Float> {
+  static func queries(rows: Int, near gallery: NamedRows<Float>, using generator: inout SeededGenerator) throws -> NamedRows<Float> {
     let columns = gallery.matrix.columns
-    var queries = try! random(rows: rows, columns: columns, prefix: "query_", using: &generator)
+    var queries = try random(rows: rows, columns: columns, prefix: "query_", using: &generator)
     for row in 0..<rows {
       let kind = generator.index(below: 10)
       let noise: Float = kind == 0 ? 0 : 0.01

@@ -69,11 +69,10 @@ import Testing
   }
 
   @Test(.enabled(if: Python.isPresent, "needs scripts/setup test")) func `a summary holds what NumPy says`() throws {
-    var sample = try Sample(count: 300, dimension: 8)
+    let sample = try Sample(count: 300, dimension: 8)
     var rows = sample.rows
     for row in 0..<300 { (rows.matrix[row, 2], rows.matrix[row, 7]) = (0, 1.5) }
     for column in 0..<8 where column != 7 { rows.matrix[9, column] = 0 }
-    sample = try Sample(count: 300, dimension: 8)
     let writer = try sample.begin(FeatureStore(sample.path, mode: .readWrite))
     try writer.append(rows)
     _ = try writer.finish()

@@ -43,7 +43,7 @@ import Testing
     #expect(writer.missing == Array(sample.ids[50...]))
     try writer.append(sample.slice(50..<200))
     #expect(try writer.finish().state == .complete)
-    #expect(try writer.store.matrix(Sample.view, ids: sample.ids) .matrix == sample.rows.matrix)
+    #expect(try writer.store.matrix(Sample.view, ids: sample.ids).matrix == sample.rows.matrix)
   }
 
   @Test func `another lineage is refused with both sides`() throws {

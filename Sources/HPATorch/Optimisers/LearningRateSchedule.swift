@@ -1,7 +1,7 @@
 import Foundation
 
 /// The learning rate of each epoch.
-public enum LearningRateSchedule: Sendable, Equatable {
+public enum LearningRateSchedule: Sendable, Equatable, Codable {
   case constant
   /// torch.optim.lr_scheduler.StepLR: times `gamma` after every `epochs` epochs.
   case step(epochs: Int, gamma: Double)

@@ -41,6 +41,7 @@ def import_networks():
 # The library keeps the operators registered for as long as it lives.
 LIBRARY, pretrainedmodels = import_networks()
 
+torch.set_num_threads(1)  # small tensors: more threads only wait for each other
 IMAGES, CHANNELS, CLASSES, FEATURES = 6, 4, 28, 128
 
 

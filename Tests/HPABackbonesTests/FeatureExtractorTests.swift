@@ -21,7 +21,7 @@ struct FeatureExtractorTests {
 
   @Test func `features depend on nothing but the image: not on the batch, nor on a repetition`() throws {
     let goldens = try Goldens(.inceptionV3)
-    let extractor = try FeatureExtractor(Checkpoint(goldens.weightsPath, backbone: "inceptionv3", size: 107))
+    let extractor = try FeatureExtractor(Checkpoint(goldens.weightsPath, backbone: "inceptionv3", size: 107), threads: 1)
     func features(batch: Int) throws -> [Float] {
       try FeatureExtractorTests.batches(goldens, of: batch).flatMap { try extractor.extract($0).features.values }
     }
@@ -34,7 +34,7 @@ struct FeatureExtractorTests {
 
   @Test func `scores from stored features are the network's`() throws {
     let goldens = try Goldens(.xception)
-    let extractor = try FeatureExtractor(Checkpoint(goldens.weightsPath, size: 101))
+    let extractor = try FeatureExtractor(Checkpoint(goldens.weightsPath, size: 101), threads: 1)
     let output = try extractor.extract(FeatureExtractorTests.batches(goldens, of: 6)[0])
     let scores = try HeadWeights(goldens.weights).scores(output.features)
     #expect(zip(scores.values, output.scores.values).allSatisfy { abs($0 - $1) <= 1e-6 })
@@ -46,8 +46,8 @@ struct FeatureExtractorTests {
     let goldens = try Goldens(.inceptionV3)
     let checkpoint = try Checkpoint(goldens.weightsPath, size: 107)
     let batch = try FeatureExtractorTests.batches(goldens, of: 6)[0]
-    let exact = try FeatureExtractor(checkpoint).extract(batch).features.values
-    let rough = try FeatureExtractor(checkpoint, precision: .bfloat16).extract(batch).features.values
+    let exact = try FeatureExtractor(checkpoint, threads: 1).extract(batch).features.values
+    let rough = try FeatureExtractor(checkpoint, precision: .bfloat16, threads: 1).extract(batch).features.values
     let error = relativeError(rough, exact)
     #expect(error > 0 && error < 0.05)
   }
@@ -60,7 +60,7 @@ struct FeatureExtractorTests {
     #expect(throws: Failure.self) { try Checkpoint(path, backbone: "xception") }
     #expect(throws: Failure.self) { try Checkpoint(path, backbone: "xception", size: 12) }
     let misfit = try Checkpoint(path, backbone: "xception", size: 512)
-    let failure = #expect(throws: Failure.self) { try FeatureExtractor(misfit) }
+    let failure = #expect(throws: Failure.self) { try FeatureExtractor(misfit, threads: 1) }
     #expect(failure?.kind == .badData)
     #expect(failure?.message.contains("1 not part of the network: a") == true)
     #expect(throws: Failure.self) { try HeadWeights(misfit.file) }

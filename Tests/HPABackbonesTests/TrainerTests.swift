@@ -37,7 +37,7 @@ struct TrainerTests {
   static let size = 75
 
   static func configuration(seed: UInt64, backbone: String = "inceptionv3") -> TrainingConfiguration {
-    var configuration = TrainingConfiguration(backbone: backbone, size: size, seed: seed, threads: 2)
+    var configuration = TrainingConfiguration(backbone: backbone, size: size, seed: seed, threads: 1)
     configuration.epochs = 3
     configuration.learningRate = 0.01
     configuration.schedule = .step(epochs: 2, gamma: 0.1)
@@ -67,7 +67,7 @@ struct TrainerTests {
     #expect(log.header == "Epoch,LearningRate,TrainLoss,ValidationLoss,Seconds,WaitSeconds" && log.count == 3)
 
     // The kept scores are those of the kept weights.
-    let extractor = try FeatureExtractor(checkpoint)
+    let extractor = try FeatureExtractor(checkpoint, threads: 1)
     let batch = try #require(MadeImages(count: 4, batch: 4, size: TrainerTests.size, seed: 99).next())
     let scores = try extractor.extract(batch).scores
     #expect(outcome.validationScores.ids == batch.ids)

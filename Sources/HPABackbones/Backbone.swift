@@ -11,7 +11,7 @@ public struct Backbone: Sendable {
   public let parameterCount: Int
   /// Channels that the pooled feature map has, before the head.
   public let width: Int
-  /// Side of the smallest images it takes.
+  /// Side of the smallest images that its authors' code takes.
   public let smallestSize: Int
   let make: @Sendable (ParameterPath) throws -> any FeatureMaps
 

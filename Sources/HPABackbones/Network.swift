@@ -49,6 +49,8 @@ private struct Head {
 
   func callAsFunction(_ pooled: Tensor, _ mode: ForwardMode) throws -> Network.Output {
     let features = try features(dropout(norm(pooled, mode), mode))
-    return Network.Output(features: features, logits: try classes(dropout(features.relu(), mode)))
+    let logits = try classes(dropout(features.relu(), mode))
+    // Whatever the precision inside: losses and stored features are float32.
+    return Network.Output(features: try features.converted(to: .float32), logits: try logits.converted(to: .float32))
   }
 }

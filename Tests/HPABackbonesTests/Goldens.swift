@@ -26,6 +26,8 @@ struct Goldens {
   }
 
   func network(_ backbone: Backbone) throws -> Network {
+    // Suites run side by side: threads of their own would only get in each other's way.
+    try TorchLibrary.setThreads(1)
     let network = try Network(backbone, seed: 0)
     try network.store.load(weights)
     return network

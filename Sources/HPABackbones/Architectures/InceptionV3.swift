@@ -143,6 +143,6 @@ extension Extent {
 
 extension Backbone {
   public static let inceptionV3 = Backbone(
-    name: "inceptionv3", paper: "Szegedy et al. 2016, arXiv 1512.00567", parameterCount: 0, width: 2048, smallestSize: 75,
+    name: "inceptionv3", paper: "Szegedy et al. 2016, arXiv 1512.00567", parameterCount: 22_055_836, width: 2048, smallestSize: 75,
     make: InceptionV3.init)
 }

@@ -119,6 +119,6 @@ struct InceptionV4: FeatureMaps {
 
 extension Backbone {
   public static let inceptionV4 = Backbone(
-    name: "inceptionv4", paper: "Szegedy et al. 2017, arXiv 1602.07261", parameterCount: 0, width: 1536, smallestSize: 75,
+    name: "inceptionv4", paper: "Szegedy et al. 2017, arXiv 1602.07261", parameterCount: 41_346_524, width: 1536, smallestSize: 75,
     make: InceptionV4.init)
 }

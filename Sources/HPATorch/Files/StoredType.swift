@@ -23,12 +23,12 @@ public enum StoredType: String, Sendable, CaseIterable {
   /// Little-endian elements as float32.
   public func floats(_ bytes: Data) -> [Float] {
     switch self {
-    case .float64: elements(bytes, UInt64.self).map { Float(Double(bitPattern: $0)) }
-    case .float32: elements(bytes, UInt32.self).map { Float(bitPattern: $0) }
-    case .float16: elements(bytes, UInt16.self).map { Float(Float16(bitPattern: $0)) }
-    case .bfloat16: elements(bytes, UInt16.self).map { Float(bitPattern: UInt32($0) << 16) }
-    case .int64: elements(bytes, Int64.self).map { Float($0) }
-    case .int32: elements(bytes, Int32.self).map { Float($0) }
+    case .float64: elements(bytes).map { (number: Double) in Float(number) }
+    case .float32: elements(bytes)
+    case .float16: elements(bytes).map { (number: Float16) in Float(number) }
+    case .bfloat16: elements(bytes).map { (bits: UInt16) in Float(bitPattern: UInt32(bits) << 16) }
+    case .int64: elements(bytes).map { (number: Int64) in Float(number) }
+    case .int32: elements(bytes).map { (number: Int32) in Float(number) }
     case .uint8, .bool: bytes.map { Float($0) }
     }
   }
@@ -36,17 +36,17 @@ public enum StoredType: String, Sendable, CaseIterable {
   /// Elements of integer types as they are; others rounded towards zero where they can be.
   func integers(_ bytes: Data) -> [Int64] {
     switch self {
-    case .int64: elements(bytes, Int64.self)
-    case .int32: elements(bytes, Int32.self).map { Int64($0) }
+    case .int64: elements(bytes)
+    case .int32: elements(bytes).map { (number: Int32) in Int64(number) }
     default: floats(bytes).map { Int64(exactly: $0.rounded(.towardZero)) ?? 0 }
     }
   }
 
-  private func elements<Word: FixedWidthInteger>(_ bytes: Data, _: Word.Type) -> [Word] {
-    bytes.withUnsafeBytes { buffer in
-      (0..<buffer.count / MemoryLayout<Word>.size).map {
-        Word(littleEndian: buffer.loadUnaligned(fromByteOffset: $0 * MemoryLayout<Word>.size, as: Word.self))
-      }
+  /// One copy of the whole: the file's byte order is that of every machine this runs on.
+  private func elements<Element: BitwiseCopyable>(_ bytes: Data) -> [Element] {
+    let count = bytes.count / MemoryLayout<Element>.size
+    return [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
+      initialized = bytes.copyBytes(to: buffer) / MemoryLayout<Element>.size
     }
   }
 }

@@ -7,6 +7,7 @@ For each network: random weights (batch statistics and affine parts included), u
 logits that PyTorch gives in evaluation and in training mode (batch statistics, no dropout). One safetensors file a network.
 """
 import argparse
+import os
 import pathlib
 import warnings
 
@@ -120,6 +121,13 @@ def train_without_dropout(network):
             module.eval()
 
 
+def write(tensors, path, metadata=None):
+    """Whole or not at all: two test processes may make the same file."""
+    aside = path.with_name(f"{path.name}.part-{os.getpid()}")
+    save_file(tensors, aside, metadata)
+    aside.replace(path)
+
+
 def arrays(tensors):
     return {name: tensor.detach().clone().contiguous().numpy() for name, tensor in tensors.items()}
 
@@ -143,8 +151,8 @@ def make(name, seed, folder):
 
     folder.mkdir(parents=True, exist_ok=True)
     count = sum(parameter.numel() for parameter in network.parameters())
-    save_file(weights, folder / f"{name}.weights.safetensors", {"backbone": name, "parameters": str(count)})
-    save_file({"images": images.numpy(), **expected, **moved}, folder / f"{name}.expected.safetensors")
+    write(weights, folder / f"{name}.weights.safetensors", {"backbone": name, "parameters": str(count)})
+    write({"images": images.numpy(), **expected, **moved}, folder / f"{name}.expected.safetensors")
 
 
 def main():

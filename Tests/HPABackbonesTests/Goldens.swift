@@ -25,6 +25,7 @@ struct Goldens {
     expected = try SafetensorsFile(expectedPath)
   }
 
+  /// With the weights loaded.
   func network(_ backbone: Backbone) throws -> Network {
     // Suites run side by side: threads of their own would only get in each other's way.
     try TorchLibrary.setThreads(1)

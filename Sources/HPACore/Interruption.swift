@@ -9,6 +9,11 @@ public enum Interruption {
   ///
   /// A file-size limit becomes an ordinary write error instead of a signal.
   public static func listen() {
+    // A parent may have blocked them, and a blocked signal never comes.
+    var numbers = sigset_t()
+    sigemptyset(&numbers)
+    for number in [SIGINT, SIGTERM] { sigaddset(&numbers, number) }
+    pthread_sigmask(SIG_UNBLOCK, &numbers, nil)
     signal(SIGXFSZ, SIG_IGN)
     for number in [SIGINT, SIGTERM] {
       signal(number) { caught in

@@ -69,7 +69,7 @@ public struct ImageImport: Sendable {
     let present = try filesPresent()
     try ImportRecord(self).agree(with: out, isEmpty: present.isEmpty)
     let missing = force ? wanted : wanted.filter { !isComplete($0, in: present) }
-    let progress = Progress("import", total: wanted.count, unit: "images", alreadyDone: wanted.count - missing.count)
+    let progress = ProgressLine("import", total: wanted.count, unit: "images", alreadyDone: wanted.count - missing.count)
     let outcomes = try Parallel.map(count: missing.count, threads: threads) { index in
       try Interruption.check()
       defer { progress.advance() }

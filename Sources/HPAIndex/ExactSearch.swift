@@ -40,7 +40,7 @@ public struct ExactSearch: Sendable {
   /// The `count` nearest gallery rows of every query (all of them where the gallery is smaller): queries in their order, then by rank.
   ///
   /// - Throws: `usage` for a count below 1 or a minimum score that is no number; `badData` for unfit query rows or another dimension.
-  public func neighbours(of queries: NamedRows<Float>, count: Int, options: Options = Options(), path: String? = nil, progress: Progress? = nil) throws -> Matches {
+  public func neighbours(of queries: NamedRows<Float>, count: Int, options: Options = Options(), path: String? = nil, progress: ProgressLine? = nil) throws -> Matches {
     let found = try nearest(queries, count: count, options: options, path: path, progress: progress)
     let matches = zip(queries.ids, found.nearest).flatMap { id, nearest in
       nearest.enumerated().map { rank, entry in Match(query: id, gallery: gallery.ids[Int(entry.row)], score: entry.score, rank: rank + 1) }
@@ -51,7 +51,7 @@ public struct ExactSearch: Sendable {
   /// The `count` best pairs overall, at most one a query, best first; ties by query id, then gallery id. Rank counts through the list.
   ///
   /// - Throws: as `neighbours`.
-  public func bestPairs(of queries: NamedRows<Float>, count: Int, options: Options = Options(), path: String? = nil, progress: Progress? = nil) throws -> Matches {
+  public func bestPairs(of queries: NamedRows<Float>, count: Int, options: Options = Options(), path: String? = nil, progress: ProgressLine? = nil) throws -> Matches {
     guard count >= 1 else { throw Failure(.usage, "--top \(count) asks for no pairs", cure: "Give a number from 1, such as --top 300.") }
     let found = try nearest(queries, count: 1, options: options, path: path, progress: progress)
     let queryOrder = ExactSearch.order(of: queries.ids)
@@ -69,7 +69,7 @@ public struct ExactSearch: Sendable {
     var statistics: SearchStatistics
   }
 
-  private func nearest(_ rows: NamedRows<Float>, count: Int, options: Options, path: String?, progress: Progress?) throws -> Found {
+  private func nearest(_ rows: NamedRows<Float>, count: Int, options: Options, path: String?, progress: ProgressLine?) throws -> Found {
     try validate(rows, count: count, options: options, path: path)
     let scan = SgemmScan(queries: try UnitRows(rows, path: path), gallery: gallery, tile: options.tile)
     let step = max(1, options.tile.queries)

@@ -37,7 +37,7 @@ public final class Stacker {
   ///
   /// The same seed and number of threads give the same parameters.
   /// - Throws: `badData` where a part is empty, a feature is not finite or the loss runs away; `interrupted`.
-  public func train(_ examples: Examples, training: [Int], validation: [Int], progress: HPACore.Progress? = nil) throws -> StackerRecord {
+  public func train(_ examples: Examples, training: [Int], validation: [Int], progress: ProgressLine? = nil) throws -> StackerRecord {
     try check(examples, training: training, validation: validation)
     let (inputs, targets) = try tensors(examples.selecting(training))
     let (heldInputs, heldTargets) = try tensors(examples.selecting(validation))

@@ -44,7 +44,7 @@ extension FeatureStore {
   ///   - lineage: what is known about how they were made; `source` and its hash are filled in.
   /// - Throws: `badData` for a bad or unequal pair of files, or a view that exists with another lineage.
   public func importView(
-    _ name: String, dataset: String, matrix path: String, ids idsPath: String, lineage: Lineage, command: String, progress: HPACore.Progress? = nil
+    _ name: String, dataset: String, matrix path: String, ids idsPath: String, lineage: Lineage, command: String, progress: ProgressLine? = nil
   ) throws -> ViewHeader {
     let rows = try NamedRows(ids: ImageID.list(contentsOf: idsPath), matrix: NumpyFile.read(path, as: Float.self), path: path)
     var lineage = lineage
@@ -66,7 +66,7 @@ extension FeatureStore {
   ///
   /// - Parameter names: which views; nil takes all.
   /// - Throws: `badData` where lineages differ, a record is damaged, or one id has two different vectors; what was brought before stays.
-  public func merge(from paths: [String], views names: [String]? = nil, progress: HPACore.Progress? = nil) throws -> [MergeReport] {
+  public func merge(from paths: [String], views names: [String]? = nil, progress: ProgressLine? = nil) throws -> [MergeReport] {
     try checkWritable()
     var reports: [String: MergeReport] = [:]
     for path in paths {
@@ -84,7 +84,7 @@ extension FeatureStore {
     return reports.values.sorted { $0.view.utf8.lexicographicallyPrecedes($1.view.utf8) }
   }
 
-  private func merge(_ view: View, of source: FeatureStore, progress: HPACore.Progress?) throws -> MergeReport {
+  private func merge(_ view: View, of source: FeatureStore, progress: ProgressLine?) throws -> MergeReport {
     let headers = try headersDatabase()
     let vectors = try requiredDatabase(FeatureStore.databaseName(view.header.name))
     try environment.write { transaction in

@@ -41,7 +41,7 @@ final class PictureRecorder: SyntheticWriter {
 
   private func generate(_ configuration: SyntheticDataset.Configuration, threads: Int = 2) throws -> (TemporaryFolder, PictureRecorder) {
     let (folder, recorder) = (try TemporaryFolder(), PictureRecorder())
-    let progress = Progress("synthetic fields", total: SyntheticDataset.fieldCount(configuration), unit: "fields")
+    let progress = ProgressLine("synthetic fields", total: SyntheticDataset.fieldCount(configuration), unit: "fields")
     let summary = try SyntheticDataset.generate(configuration, folder: folder.path, writer: recorder, progress: progress, threads: threads)
     #expect(summary.train + summary.test + summary.gallery + summary.tiff == SyntheticDataset.fieldCount(configuration))
     return (folder, recorder)

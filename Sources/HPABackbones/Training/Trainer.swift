@@ -79,7 +79,7 @@ public final class Trainer {
   }
 
   private func trainEpoch(_ epoch: Int, _ source: any PixelBatchSource, images: Int) throws -> (loss: Double, wait: Double) {
-    let progress = Progress("epoch \(epoch + 1) of \(configuration.epochs)", total: images, unit: "images")
+    let progress = ProgressLine("epoch \(epoch + 1) of \(configuration.epochs)", total: images, unit: "images")
     var mean = RunningMean()
     var batches = TimedBatches(source)
     while let batch = try batches.next() {

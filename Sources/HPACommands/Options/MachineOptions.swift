@@ -11,7 +11,7 @@ struct MachineOptions: ParsableArguments {
 
   func validate() throws {
     if let threads, threads < 1 { throw ValidationError("--threads \(threads): use 1 or more.") }
-    if quiet { Progress.silenceAll() }
+    if quiet { ProgressLine.silenceAll() }
   }
 
   var threadCount: Int { threads ?? Parallel.availableThreads }

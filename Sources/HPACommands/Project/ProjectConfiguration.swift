@@ -1,5 +1,8 @@
+import HPABackbones
 import HPACore
+import HPADatasets
 import HPAImages
+import HPAStacker
 
 /// What `hpa.yaml` says: data sets, models, stack, thresholds, blend. Every key is described in schemas/hpa.schema.json.
 struct ProjectConfiguration {
@@ -14,17 +17,13 @@ struct ProjectConfiguration {
     let channels: ChannelMap
   }
 
-  enum FoldScheme: String, CaseIterable { case kfold, shuffle }
-
   struct FoldPlan {
     let count: Int
-    let scheme: FoldScheme
+    let scheme: Folds.Scheme
     let seed: Int
     /// CSV of images that are known duplicates and stay together.
     let groups: String?
   }
-
-  enum Loss: String, CaseIterable { case mlsm, bce }
 
   struct Model {
     let name: String
@@ -39,7 +38,8 @@ struct ProjectConfiguration {
     let weightDecay: Double
     let stepEpochs: Int
     let gamma: Double
-    let loss: Loss
+    let optimiser: TrainingConfiguration.OptimiserName
+    let loss: TrainingConfiguration.Loss
     /// Weights to start from; random ones where it is absent.
     let initialWeights: String?
   }
@@ -61,7 +61,7 @@ struct ProjectConfiguration {
     let batch: Int
     let learningRate: Double
     let width: Int
-    let loss: Loss
+    let loss: StackerConfiguration.Loss
   }
 
   struct ThresholdPlan {
@@ -179,7 +179,8 @@ extension ProjectConfiguration.Model {
     weightDecay = try mapping.number("weight_decay", in: 0...1) ?? 1e-4
     stepEpochs = try mapping.integer("step_epochs", in: 1...10_000) ?? 6
     gamma = try mapping.number("gamma", in: 0...1) ?? 0.1
-    loss = try mapping.choice("loss", default: .mlsm)
+    optimiser = try mapping.choice("optimiser", default: .sgd)
+    loss = try mapping.choice("loss", default: .multilabelSoftMargin)
     initialWeights = try mapping.string("init")
     guard !folds.isEmpty, Set(folds).count == folds.count else {
       throw mapping.failure("the folds of '\(name)' are empty or repeat one", cure: "Write for example: folds: [0, 1].")

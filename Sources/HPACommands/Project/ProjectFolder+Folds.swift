@@ -10,7 +10,7 @@ extension ProjectFolder {
     let plan = configuration.folds
     let table = try labels(of: try dataset("train"))
     let wanted = try Folds.stratified(
-      table, count: plan.count, scheme: plan.scheme == .kfold ? .kfold : .shuffle, seed: UInt64(plan.seed),
+      table, count: plan.count, scheme: plan.scheme, seed: UInt64(plan.seed),
       groups: try plan.groups.map { try ImageGroups(contentsOf: path($0), for: table) } ?? ImageGroups())
     guard FileManager.default.fileExists(atPath: folds) else {
       try wanted.write(to: folds)

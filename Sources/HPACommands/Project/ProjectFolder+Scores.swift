@@ -70,7 +70,7 @@ extension ProjectFolder {
     }
     var settings = StackerConfiguration()
     (settings.width, settings.epochs, settings.batchSize) = (plan.width, plan.epochs, plan.batch)
-    (settings.learningRate, settings.seed, settings.loss) = (plan.learningRate, UInt64(plan.seed), plan.loss == .bce ? .bce : .mlsm)
+    (settings.learningRate, settings.seed, settings.loss) = (plan.learningRate, UInt64(plan.seed), plan.loss)
     adjust(&settings)
     let store = try openStore()
     let models = try plan.models.map(model)

@@ -31,7 +31,7 @@ struct DemoData: ParsableCommand {
     guard !FileManager.default.fileExists(atPath: file) else {
       throw Failure(.cannotCreate, "there is a project already", at: .file(file), cure: "Name another folder, or delete this one: rm -r '\(out)'.")
     }
-    let progress = HPACore.Progress("demo-data", total: SyntheticDataset.fieldCount(configuration), unit: "fields")
+    let progress = ProgressLine("demo-data", total: SyntheticDataset.fieldCount(configuration), unit: "fields")
     let made = try SyntheticDataset.generate(
       configuration, folder: out + "/data", writer: DemoWriter(), progress: progress, threads: machine.threadCount)
     try FileBytes.write(DemoProject.yaml, to: file)

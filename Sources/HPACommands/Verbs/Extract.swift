@@ -105,7 +105,7 @@ struct ExtractJob {
       ids: writer.missing,
       options: .init(batchSize: options.batch, size: checkpoint.size, threads: options.machine.threadCount, unreadable: options.onError),
       pixels: images.pixels)
-    let progress = HPACore.Progress("extract \(view)", total: wanted, unit: "images", alreadyDone: wanted - writer.missing.count)
+    let progress = ProgressLine("extract \(view)", total: wanted, unit: "images", alreadyDone: wanted - writer.missing.count)
     while let batch = try loader.next() {
       try Interruption.check()
       try writer.append(try NamedRows(ids: batch.ids, matrix: try extractor.extract(batch).features))

@@ -35,7 +35,7 @@ struct Predict: ParsableCommand {
     let loader = try BatchLoader(
       ids: wanted, options: .init(batchSize: batch, size: checkpoint.size, threads: machine.threadCount),
       pixels: try pixels.source(images, size: checkpoint.size).pixels)
-    let progress = HPACore.Progress("predict", total: wanted.count, unit: "images")
+    let progress = ProgressLine("predict", total: wanted.count, unit: "images")
     var scores: [Float] = []
     while let batch = try loader.next() {
       scores += try extractor.extract(batch).scores.values

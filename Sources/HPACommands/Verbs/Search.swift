@@ -128,7 +128,7 @@ struct SearchJob {
     let loaded = clock.now
     let search = try ExactSearch(gallery: right, path: gallery.name)
     let options = ExactSearch.Options(threads: threads, minimumScore: minimumScore)
-    let progress = HPACore.Progress("search", total: left.ids.count, unit: "queries")
+    let progress = ProgressLine("search", total: left.ids.count, unit: "queries")
     let found =
       switch amount {
       case .bestPairs(let count): try search.bestPairs(of: left, count: count, options: options, path: queries.name, progress: progress)

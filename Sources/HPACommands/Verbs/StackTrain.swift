@@ -121,7 +121,7 @@ struct StackJob {
     let rowOfID = Dictionary(uniqueKeysWithValues: zip(ids, ids.indices))
     let rows = { (part: [ImageID]) in part.compactMap { rowOfID[$0] } }
     let examples = Stacker.Examples(features: features, labels: labels)
-    let progress = HPACore.Progress("stack-train", total: folds.count * configuration.epochs, unit: "epochs")
+    let progress = ProgressLine("stack-train", total: folds.count * configuration.epochs, unit: "epochs")
     var held = ScoreMean()
     var tested = ScoreMean()
     var records: [StackerRecord] = []

@@ -125,7 +125,7 @@ extension ProjectFolder {
     let (table, folds) = (try labels(of: train), try makeFolds())
     _ = try importImages(onError: .fail, threads: threads)
     for model in models {
-      for fold in try fold.map({ [$0] }) ?? model.folds {
+      for fold in fold.map({ [$0] }) ?? model.folds {
         let settings = settings(of: model, fold: fold, threads: threads, precision: pixels.precision)
         let out = checkpoint(model.name, fold: fold)
         if try isTrained(out, settings) {
@@ -145,7 +145,8 @@ extension ProjectFolder {
     var settings = TrainingConfiguration(backbone: model.backbone, size: model.size, seed: UInt64(model.seed) &+ UInt64(fold), threads: threads)
     (settings.epochs, settings.learningRate, settings.weightDecay) = (model.epochs, model.learningRate, model.weightDecay)
     settings.schedule = .step(epochs: model.stepEpochs, gamma: model.gamma)
-    settings.loss = model.loss == .bce ? .binaryCrossEntropy : .multilabelSoftMargin
+    settings.loss = model.loss
+    settings.optimiser = model.optimiser
     settings.precision = precision
     return settings
   }

@@ -71,7 +71,7 @@ public enum SyntheticDataset {
   /// - Throws: `usage` for a configuration that cannot be met, what `writer` throws, `interrupted`.
   @discardableResult
   public static func generate(
-    _ configuration: Configuration, folder: String, writer: some SyntheticWriter, progress: Progress, threads: Int
+    _ configuration: Configuration, folder: String, writer: some SyntheticWriter, progress: ProgressLine, threads: Int
   ) throws -> Summary {
     try configuration.validate()
     let plan = SyntheticPlan(configuration)

@@ -1,7 +1,7 @@
 public import Foundation
 import HPACore
 
-/// A safetensors file that is open for reading (https://huggingface.co/docs/safetensors): its header is checked when it is opened,
+/// A safetensors file that is open for reading: its header is checked when it is opened,
 /// its tensors are read one by one. Needs no LibTorch.
 public final class SafetensorsFile {
   public struct Entry: Sendable, Equatable {

@@ -4,7 +4,7 @@ import Synchronization
 /// Rate and time left of long work, on stderr: a line that rewrites itself on a terminal, a line every ten seconds elsewhere.
 ///
 /// Work under two seconds prints nothing. Safe to advance from any thread.
-public final class Progress: Sendable {
+public final class ProgressLine: Sendable {
   private struct State {
     var done: Int
     var lastShown: ContinuousClock.Instant
@@ -35,7 +35,7 @@ public final class Progress: Sendable {
     self.total = total
     first = alreadyDone
     isTerminal = isatty(STDERR_FILENO) == 1
-    isQuiet = Progress.isSilenced.load(ordering: .relaxed)
+    isQuiet = ProgressLine.isSilenced.load(ordering: .relaxed)
     state = Mutex(State(done: alreadyDone, lastShown: .now))
   }
 
@@ -64,8 +64,8 @@ public final class Progress: Sendable {
   private func line(done: Int, note: String, now: ContinuousClock.Instant) -> String {
     let seconds = (now - started).seconds
     let rate = Double(done - first) / max(seconds, 1e-9)
-    let left = rate > 0 ? Progress.time(Double(total - done) / rate) : "?"
-    let ending = done >= total ? "in \(Progress.time(seconds))" : "\(left) left"
+    let left = rate > 0 ? ProgressLine.time(Double(total - done) / rate) : "?"
+    let ending = done >= total ? "in \(ProgressLine.time(seconds))" : "\(left) left"
     let text = "\(label): \(done) of \(total) \(unit), \(String(format: rate < 10 ? "%.2f" : "%.0f", rate))/s, \(ending)"
     return (isTerminal ? "\r\u{1B}[K" : "") + text + (note.isEmpty ? "" : ", " + note)
   }

@@ -1,3 +1,4 @@
+import Foundation
 import HPACore
 public import HPATorch
 
@@ -19,12 +20,27 @@ public final class Network {
   private let featureMaps: any FeatureMaps
   private let head: Head
 
-  /// - Parameter seed: of the first weights.
-  public init(_ backbone: Backbone, seed: UInt64, device: Device = .cpu) throws {
+  /// - Parameters:
+  ///   - seed: of the first weights.
+  ///   - dropout: the chance that the head drops a number while it is trained.
+  public init(_ backbone: Backbone, seed: UInt64, dropout: Double = 0.5, device: Device = .cpu) throws {
     self.backbone = backbone
     store = try ParameterStore(seed: seed, device: device)
     featureMaps = try backbone.make(store.root)
-    head = try Head(store.root / "last_linear", width: backbone.width)
+    head = try Head(store.root / "last_linear", width: backbone.width, dropout: Dropout(dropout))
+  }
+
+  /// Sets the last bias to the logits of how often each class occurs, so that training begins with what is known before any image is seen
+  /// (Lin et al. 2017, section 4.1). Frequencies of 0 and 1 are taken as 1/1000 away from them.
+  ///
+  /// - Precondition: 28 frequencies, 0 to 1.
+  func begin(atFrequencies frequencies: [Double]) throws {
+    precondition(frequencies.count == ProteinLocation.count)
+    let logits = frequencies.map { frequency in
+      let share = min(max(frequency, 1e-3), 1 - 1e-3)
+      return Float(log(share / (1 - share)))
+    }
+    try head.classes.bias.copy(from: Tensor(logits, shape: [logits.count]))
   }
 
   /// - Parameter pixels: (N, 4, H, W), uint8, in the order r, g, b, y; scaled to 0...1 here.
@@ -37,11 +53,12 @@ public final class Network {
 /// BatchNorm -> Dropout -> Linear(128) -> ReLU -> Dropout -> Linear(28), as the HPAIC team put it on every backbone.
 private struct Head {
   let norm: BatchNorm
-  let dropout = Dropout(0.5)
+  let dropout: Dropout
   let features: Linear
   let classes: Linear
 
-  init(_ path: ParameterPath, width: Int) throws {
+  init(_ path: ParameterPath, width: Int, dropout: Dropout) throws {
+    self.dropout = dropout
     norm = try BatchNorm(path / 0, width)
     features = try Linear(path / 2, width, Network.featureCount)
     classes = try Linear(path / 5, Network.featureCount, ProteinLocation.count)

@@ -56,6 +56,17 @@ public struct WeightedSampler: Sendable {
     generator = SeededGenerator(seed: seed, stream: "sampler")
   }
 
+  /// How often an image that is drawn carries each of the 28 classes.
+  public func classFrequencies(labels: [LabelSet]) -> [Double] {
+    var sums = Array(repeating: 0.0, count: ProteinLocation.count)
+    var before = 0.0
+    for (row, set) in labels.enumerated() {
+      for id in set.ids { sums[id] += cumulative[row] - before }
+      before = cumulative[row]
+    }
+    return sums.map { $0 / before }
+  }
+
   /// What decides the draws to come. A training record keeps it, and sets it to go on where it was.
   /// - Precondition: four words, not all zero.
   public var state: [UInt64] {

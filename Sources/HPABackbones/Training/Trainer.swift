@@ -34,16 +34,24 @@ public final class Trainer {
   private let dropout: RandomGenerator
   private var record: TrainingRecord
 
-  /// - Parameter initialWeights: a checkpoint of the same backbone, whatever size it was trained at; random weights without.
+  /// - Parameters:
+  ///   - initialWeights: a checkpoint of the same backbone, whatever size it was trained at; random weights without.
+  ///   - classFrequencies: how often each of the 28 classes occurs among the training images; the last bias of random weights begins there.
   /// - Throws: `usage` for settings that make no sense, `badData` for weights that do not fit.
-  public init(_ configuration: TrainingConfiguration, initialWeights: SafetensorsFile? = nil, device: Device = .cpu, programVersion: String) throws {
+  public init(
+    _ configuration: TrainingConfiguration, initialWeights: SafetensorsFile? = nil, classFrequencies: [Double]? = nil, device: Device = .cpu, programVersion: String
+  ) throws {
     try configuration.validate()
     try device.requirePresence()
     try TorchLibrary.setThreads(configuration.threads)
     self.configuration = configuration
     self.device = device
-    network = try Network(Backbone.named(configuration.backbone), seed: configuration.seed, device: device)
-    if let initialWeights { try network.store.load(initialWeights) }
+    network = try Network(Backbone.named(configuration.backbone), seed: configuration.seed, dropout: configuration.dropout, device: device)
+    if let initialWeights {
+      try network.store.load(initialWeights)
+    } else if let classFrequencies {
+      try network.begin(atFrequencies: classFrequencies)
+    }
     optimiser = try configuration.makeOptimiser(network.store.parameters)
     dropout = try RandomGenerator(seed: configuration.seed &+ 1, device: device)
     record = TrainingRecord(configuration: configuration, programVersion: programVersion)
@@ -88,7 +96,7 @@ public final class Trainer {
       guard loss.isFinite else {
         throw Failure(
           .badData, "the loss is \(loss) in epoch \(epoch + 1) after \(mean.count) images", at: Failure.Place(id: batch.ids.first?.text),
-          cure: "Use a smaller --lr, or look for broken images.")
+          cure: "Use a smaller --learning-rate, or look for broken images.")
       }
       mean.add(loss, count: batch.ids.count)
       progress.advance(by: batch.ids.count, note: "loss \(mean.rounded)")

@@ -28,6 +28,8 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
   /// Of SGD.
   public var momentum = 0.9
   public var weightDecay = 1e-4
+  /// The chance that the head drops a number.
+  public var dropout = 0.5
   public var schedule = LearningRateSchedule.step(epochs: 6, gamma: 0.1)
   public var loss = Loss.multilabelSoftMargin
   public var precision = Precision.float32
@@ -47,9 +49,10 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     try Backbone.named(backbone).requireSize(size)
     let rules: [(holds: Bool, message: String)] = [
       (epochs > 0, "--epochs is \(epochs): at least 1"),
-      (learningRate > 0 && learningRate.isFinite, "--lr is \(learningRate): above 0"),
+      (learningRate > 0 && learningRate.isFinite, "--learning-rate is \(learningRate): above 0"),
       ((0..<1).contains(momentum), "--momentum is \(momentum): 0 to below 1"),
       (weightDecay >= 0 && weightDecay.isFinite, "--weight-decay is \(weightDecay): 0 or more"),
+      ((0..<1).contains(dropout), "--dropout is \(dropout): 0 to below 1"),
       (threads > 0, "--threads is \(threads): at least 1"),
     ]
     if let broken = rules.first(where: { !$0.holds }) { throw Failure(.usage, broken.message) }

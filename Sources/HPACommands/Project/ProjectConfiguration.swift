@@ -38,6 +38,7 @@ struct ProjectConfiguration {
     let weightDecay: Double
     let stepEpochs: Int
     let gamma: Double
+    let dropout: Double
     let optimiser: TrainingConfiguration.OptimiserName
     let loss: TrainingConfiguration.Loss
     /// Weights to start from; random ones where it is absent.
@@ -179,6 +180,7 @@ extension ProjectConfiguration.Model {
     weightDecay = try mapping.number("weight_decay", in: 0...1) ?? 1e-4
     stepEpochs = try mapping.integer("step_epochs", in: 1...10_000) ?? 6
     gamma = try mapping.number("gamma", in: 0...1) ?? 0.1
+    dropout = try mapping.number("dropout", in: 0...0.99) ?? 0.5
     optimiser = try mapping.choice("optimiser", default: .sgd)
     loss = try mapping.choice("loss", default: .multilabelSoftMargin)
     initialWeights = try mapping.string("init")

@@ -19,13 +19,21 @@ struct DemoData: ParsableCommand {
   @Option(help: ArgumentHelp("Images to predict.", valueName: "n")) var test = DemoProject.data.testCount
   @Option(help: ArgumentHelp("Images of the gallery, planted ones included.", valueName: "n")) var gallery = DemoProject.data.galleryCount
   @Option(help: ArgumentHelp("Side of an image in pixels.", valueName: "pixels")) var side = DemoProject.data.fieldSize
+  @Option(help: ArgumentHelp("The classes that occur, from \(Self.drawable).", valueName: "id,id")) var classes = DemoProject.classes
   @OptionGroup var machine: MachineOptions
+
+  private static let drawable = SyntheticDataset.Configuration.drawableClasses.map(String.init).joined(separator: ", ")
+
+  func validate() throws {
+    guard classes.split(separator: ",").allSatisfy({ Int($0) != nil }) else { throw ValidationError("--classes \(classes): write for example 0,2,25.") }
+  }
 
   func run() throws {
     var configuration = DemoProject.data
     configuration.seed = seed
     (configuration.trainCount, configuration.testCount, configuration.galleryCount) = (train, test, gallery)
     configuration.fieldSize = side
+    configuration.classes = classes.split(separator: ",").compactMap { Int($0) }
     configuration.tiffCount = min(configuration.tiffCount, test)
     let file = out + "/" + ProjectFolder.fileName
     guard !FileManager.default.fileExists(atPath: file) else {
@@ -58,6 +66,8 @@ private struct DemoWriter: SyntheticWriter {
 
 /// The demo's data and its `hpa.yaml`.
 enum DemoProject {
+  /// Few and unlike each other, so that small networks learn them in a minute.
+  static let classes = "0,1,2,7,12,21,23,25"
   static let data = SyntheticDataset.Configuration()
 
   static let yaml = """

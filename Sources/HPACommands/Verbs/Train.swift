@@ -32,6 +32,7 @@ struct Train: ParsableCommand {
   @Option(help: "Weight decay.") var weightDecay = 1e-4
   @Option(help: "Epochs after which the learning rate is multiplied by --gamma.") var stepEpochs = 6
   @Option(help: "What the learning rate is multiplied by.") var gamma = 0.1
+  @Option(help: "Chance that the head drops a number.") var dropout = 0.5
   @Option(help: "sgd, adam or rmsprop.") var optimiser = TrainingConfiguration.OptimiserName.sgd
   @Option(help: "mlsm (MultiLabelSoftMargin) or bce.") var loss = TrainingConfiguration.Loss.multilabelSoftMargin
   @Option(help: "Another seed gives other first weights, draws and augmentations.") var seed: UInt64 = 0
@@ -67,7 +68,7 @@ struct Train: ParsableCommand {
     var settings = TrainingConfiguration(backbone: backbone, size: size, seed: seed, threads: machine.threadCount)
     (settings.epochs, settings.learningRate, settings.weightDecay) = (epochs, learningRate, weightDecay)
     (settings.schedule, settings.loss, settings.optimiser) = (.step(epochs: stepEpochs, gamma: gamma), loss, optimiser)
-    settings.precision = pixels.precision
+    (settings.precision, settings.dropout) = (pixels.precision, dropout)
     let table = try LabelTable(contentsOf: labels)
     let job = TrainJob(
       settings: settings, batch: batch, images: try pixels.source(images, size: size), labels: table,
@@ -91,10 +92,11 @@ struct TrainJob {
     try folds.check(fold: fold)
     let (training, validation) = (folds.training(fold: fold), folds.validation(fold: fold))
     try TrainingConfiguration.requireHealthyBatches(images: training.count, batch: batch)
-    let trainer = try Trainer(
-      settings, initialWeights: try initialWeights.map(SafetensorsFile.init), device: device, programVersion: Version.text)
     let drawn = try labels.labels(for: training)
     var sampler = try WeightedSampler(labels: drawn, seed: settings.seed)
+    let trainer = try Trainer(
+      settings, initialWeights: try initialWeights.map(SafetensorsFile.init), classFrequencies: sampler.classFrequencies(labels: drawn),
+      device: device, programVersion: Version.text)
     let heldLabels = try labels.labels(for: validation)
     let options = BatchLoader.Options(batchSize: batch, size: settings.size, threads: settings.threads)
     let sources = Trainer.Sources(
@@ -146,8 +148,7 @@ extension ProjectFolder {
     (settings.epochs, settings.learningRate, settings.weightDecay) = (model.epochs, model.learningRate, model.weightDecay)
     settings.schedule = .step(epochs: model.stepEpochs, gamma: model.gamma)
     settings.loss = model.loss
-    settings.optimiser = model.optimiser
-    settings.precision = precision
+    (settings.optimiser, settings.dropout, settings.precision) = (model.optimiser, model.dropout, precision)
     return settings
   }
 

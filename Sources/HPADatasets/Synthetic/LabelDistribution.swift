@@ -9,11 +9,12 @@ struct LabelDistribution: Sendable {
   /// The chance of 1, 2 and 3 labels; in the real set 0.49, 0.40 and 0.10. Fewer labels at once are easier to learn.
   static let countChances = [0.65, 0.29, 0.06]
 
-  static func draw(using generator: inout SeededGenerator) -> LabelSet {
+  /// - Parameter classes: those that occur; nil for all.
+  static func draw(among classes: [Int]? = nil, using generator: inout SeededGenerator) -> LabelSet {
     let count = 1 + pick(countChances, using: &generator)
-    var left = weights
+    var left = weights.filter { classes?.contains($0.location) ?? true }
     var labels = LabelSet()
-    for _ in 0..<count {
+    for _ in 0..<min(count, left.count) {
       labels.insert(left.remove(at: pick(left.map(\.weight), using: &generator)).location)
     }
     return labels

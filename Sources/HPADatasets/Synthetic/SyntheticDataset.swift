@@ -24,6 +24,12 @@ public enum SyntheticDataset {
     /// Part of the test fields of which the gallery holds another position of the same well, and no copy.
     public var hardNegativeShare = 0.12
 
+    /// The classes that occur; nil for all fifteen that can be drawn.
+    public var classes: [Int]?
+
+    /// The classes that can be drawn, by id.
+    public static var drawableClasses: [Int] { LabelDistribution.weights.map(\.location).sorted() }
+
     public init() {}
 
     var plantedCount: Int { Int((Double(testCount) * plantedShare).rounded()) }
@@ -33,6 +39,9 @@ public enum SyntheticDataset {
     func validate() throws {
       guard min(trainCount, testCount, galleryCount, tiffCount) >= 0 else {
         throw Failure(.usage, "a count is negative", cure: "Give counts of 0 or more.")
+      }
+      if let classes, classes.isEmpty || !classes.allSatisfy(Self.drawableClasses.contains) {
+        throw Failure(.usage, "classes \(classes) cannot all be drawn", cure: "Choose from \(Self.drawableClasses).")
       }
       guard (32...4096).contains(fieldSize) else {
         throw Failure(.usage, "a field size of \(fieldSize) pixels", cure: "Give a size from 32 to 4096.")

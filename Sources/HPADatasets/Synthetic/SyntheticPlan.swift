@@ -32,8 +32,8 @@ struct SyntheticPlan: Sendable {
 
   init(_ configuration: SyntheticDataset.Configuration) {
     var generator = SeededGenerator(seed: configuration.seed, stream: "synthetic plan")
-    train = (0..<configuration.trainCount).map { _ in Self.kaggleEntry(using: &generator) }.sorted { $0.id < $1.id }
-    test = (0..<configuration.testCount).map { _ in Self.kaggleEntry(using: &generator) }.sorted { $0.id < $1.id }
+    train = (0..<configuration.trainCount).map { _ in Self.kaggleEntry(among: configuration.classes, using: &generator) }.sorted { $0.id < $1.id }
+    test = (0..<configuration.testCount).map { _ in Self.kaggleEntry(among: configuration.classes, using: &generator) }.sorted { $0.id < $1.id }
     var names = WellNames()
     let queries = Array(test.indices).shuffled(using: &generator)
     for (order, row) in queries.prefix(configuration.plantedCount + configuration.hardNegativeCount).enumerated() {
@@ -54,7 +54,7 @@ struct SyntheticPlan: Sendable {
     }
     while gallery.count < configuration.galleryCount {
       let well = names.next(using: &generator)
-      let (labels, wellSeed) = (LabelDistribution.draw(using: &generator), generator.next())
+      let (labels, wellSeed) = (LabelDistribution.draw(among: configuration.classes, using: &generator), generator.next())
       for position in 1...2 where gallery.count < configuration.galleryCount {
         gallery.append(Entry(id: Self.galleryID(well, position: position), labels: labels, wellSeed: wellSeed, fieldSeed: generator.next()))
       }
@@ -64,12 +64,12 @@ struct SyntheticPlan: Sendable {
     hardNegatives.sort { $0.query < $1.query }
   }
 
-  private static func kaggleEntry(using generator: inout SeededGenerator) -> Entry {
+  private static func kaggleEntry(among classes: [Int]?, using generator: inout SeededGenerator) -> Entry {
     let hex = String(generator.next(), radix: 16)
     let digits = String(repeating: "0", count: 16 - hex.count) + hex
     // The rest is that of the real ids, whose last twelve digits are those of one machine.
     let id = ImageID("\(digits.prefix(8))-\(digits.dropFirst(8).prefix(4))-11e8-\(digits.suffix(4))-ac1f6b6435d0")
-    let labels = LabelDistribution.draw(using: &generator)
+    let labels = LabelDistribution.draw(among: classes, using: &generator)
     return Entry(id: id, labels: labels, wellSeed: generator.next(), fieldSeed: generator.next())
   }
 

@@ -35,7 +35,8 @@ public struct Checkpoint {
     do {
       record = try file.metadata["training_record"].map { try JSONDecoder().decode(TrainingRecord.self, from: Data($0.utf8)) }
     } catch {
-      throw Failure(.badData, "its training record cannot be read", at: .file(path), cure: "The file may come from a newer version of this program.")
+      throw Failure(
+        .badData, "its training record cannot be read", at: .file(path), cure: "The file may come from a newer version of this program.")
     }
   }
 

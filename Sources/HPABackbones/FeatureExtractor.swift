@@ -16,7 +16,9 @@ public final class FeatureExtractor {
   private let precision: Precision
 
   /// - Throws: `badData` for weights that do not fit the network, `unavailable` for a device that is not there.
-  public init(_ checkpoint: Checkpoint, device: Device = .cpu, precision: Precision = .float32, threads: Int = Parallel.availableThreads) throws {
+  public init(_ checkpoint: Checkpoint, device: Device = .cpu, precision: Precision = .float32, threads: Int = Parallel.availableThreads)
+    throws
+  {
     try device.requirePresence()
     try TorchLibrary.setThreads(threads)
     size = checkpoint.size
@@ -34,7 +36,8 @@ public final class FeatureExtractor {
       let output = try precision.run(on: device) { try network(pixels, .evaluation) }
       let features = Matrix(rows: batch.ids.count, columns: Network.featureCount, values: try output.features.floats())
       if let row = features.firstRowNotFinite {
-        throw Failure(.badData, "the network gives features that are not finite", at: .id(batch.ids[row]), cure: "Check the checkpoint's weights.")
+        throw Failure(
+          .badData, "the network gives features that are not finite", at: .id(batch.ids[row]), cure: "Check the checkpoint's weights.")
       }
       let scores = Matrix(rows: batch.ids.count, columns: ProteinLocation.count, values: try output.logits.sigmoid().floats())
       return Output(features: features, scores: scores)

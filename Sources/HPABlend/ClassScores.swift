@@ -28,7 +28,8 @@ public struct ClassScores: Sendable {
     }
     var seen: Set<ImageID> = []
     if let row = rows.ids.firstIndex(where: { !seen.insert($0).inserted }) {
-      throw Failure(.badData, "the id stands twice", at: .file(name, row: row + 1, id: rows.ids[row].text), cure: "Keep one row for each id.")
+      throw Failure(
+        .badData, "the id stands twice", at: .file(name, row: row + 1, id: rows.ids[row].text), cure: "Keep one row for each id.")
     }
     ids = rows.ids
     matrix = rows.matrix

@@ -12,7 +12,8 @@ extension LeakTable {
       try self.init(matches: path, labels: labels, minimumScore: minimumScore)
     } else {
       throw Failure(
-        .usage, "the labels of the gallery are needed with this table", at: .file(path), cure: "Give the label table of the gallery that was searched.")
+        .usage, "the labels of the gallery are needed with this table", at: .file(path),
+        cure: "Give the label table of the gallery that was searched.")
     }
   }
 
@@ -48,7 +49,9 @@ extension LeakTable {
     let rows = try table.rows.compactMap { row -> (ImageID, Source)? in
       let ids = try Self.ids(in: row, columns: [query, gallery], path: path)
       guard let score = Double(row[score]), score.isFinite else {
-        throw Failure(.badData, "'\(row[score])' is no score", at: .file(path, row: row.line, id: ids[0].text), cure: "Write the matches again with: search.")
+        throw Failure(
+          .badData, "'\(row[score])' is no score", at: .file(path, row: row.line, id: ids[0].text),
+          cure: "Write the matches again with: search.")
       }
       guard score >= minimumScore else { return nil }
       guard let found = united[ids[1]], !found.isEmpty else {
@@ -63,7 +66,9 @@ extension LeakTable {
 
   private static func ids(in row: CSVTable.Row, columns: [Int], path: String) throws -> [ImageID] {
     try columns.map { column in
-      guard !row[column].isEmpty else { throw Failure(.badData, "an id is empty", at: .file(path, row: row.line), cure: "Give both images of a match.") }
+      guard !row[column].isEmpty else {
+        throw Failure(.badData, "an id is empty", at: .file(path, row: row.line), cure: "Give both images of a match.")
+      }
       return ImageID(row[column])
     }
   }

@@ -37,7 +37,9 @@ public struct Submission: Sendable, Equatable {
         return labels
       })
     if let extra = ids.first(where: { ordered[$0] == nil }) {
-      throw Failure(.badData, "an image that was predicted is not listed", at: .file(path, id: extra.text), cure: "Make scores for the ids of this file only.")
+      throw Failure(
+        .badData, "an image that was predicted is not listed", at: .file(path, id: extra.text),
+        cure: "Make scores for the ids of this file only.")
     }
     return ordered
   }

@@ -36,7 +36,9 @@ public struct ThresholdSearch: Sendable {
   /// - Parameter truth: the labels of the validation images; rows of other images are ignored.
   /// - Throws: `badData` that names the first id without labels; `usage` for a fallback that is not finite.
   public func choices(scores: ClassScores, truth: LabelTable) throws -> [Choice] {
-    guard fallback.isFinite else { throw Failure(.usage, "the default threshold \(fallback) is no number", cure: "Give one such as --default 0.15.") }
+    guard fallback.isFinite else {
+      throw Failure(.usage, "the default threshold \(fallback) is no number", cure: "Give one such as --default 0.15.")
+    }
     let labels = try truth.labels(for: scores.ids)
     return ProteinLocation.all.map { location in
       let column = scores.ids.indices.map { scores.matrix[$0, location.id] }
@@ -54,7 +56,8 @@ public struct ThresholdSearch: Sendable {
     let best = bestCandidate(scores: scores, isPositive: isPositive, positives: positives)
     let threshold = atFallback >= best.f1 ? fallback : best.threshold
     return Choice(
-      classID: classID, threshold: threshold, f1: max(best.f1, atFallback), f1AtFallback: atFallback, positives: positives, isSearched: true)
+      classID: classID, threshold: threshold, f1: max(best.f1, atFallback), f1AtFallback: atFallback, positives: positives, isSearched: true
+    )
   }
 
   private typealias Candidate = (threshold: Double, f1: Double)

@@ -36,10 +36,13 @@ extension Thresholds {
     var found: [Double?] = Array(repeating: nil, count: ProteinLocation.count)
     for row in table.rows {
       guard let id = Int(row[classColumn]), found.indices.contains(id) else {
-        throw Failure(.badData, "'\(row[classColumn])' is no class", at: .file(path, row: row.line), cure: "Classes are 0 to \(ProteinLocation.count - 1).")
+        throw Failure(
+          .badData, "'\(row[classColumn])' is no class", at: .file(path, row: row.line),
+          cure: "Classes are 0 to \(ProteinLocation.count - 1).")
       }
       guard let value = Double(row[thresholdColumn]), value.isFinite else {
-        throw Failure(.badData, "'\(row[thresholdColumn])' is no threshold", at: .file(path, row: row.line), cure: "Write a number such as 0.15.")
+        throw Failure(
+          .badData, "'\(row[thresholdColumn])' is no threshold", at: .file(path, row: row.line), cure: "Write a number such as 0.15.")
       }
       guard found[id] == nil else {
         throw Failure(.badData, "class \(id) stands twice", at: .file(path, row: row.line), cure: "Keep one row for each class.")

@@ -30,7 +30,8 @@ extension NamedRows where Scalar == Double {
 
   /// Reads what `write` wrote.
   init(readingFrom stem: String) throws {
-    try self.init(ids: try ImageID.list(contentsOf: stem + "_ids.csv"), matrix: try NumpyFile.read(stem + "_scores.npy"), path: stem + "_ids.csv")
+    try self.init(
+      ids: try ImageID.list(contentsOf: stem + "_ids.csv"), matrix: try NumpyFile.read(stem + "_scores.npy"), path: stem + "_ids.csv")
   }
 }
 
@@ -48,7 +49,9 @@ extension FileBytes {
     do {
       return try JSONDecoder().decode(Value.self, from: Data(bytes))
     } catch {
-      throw Failure(.badData, "is not the JSON that hpa-feat writes: \(error)", at: .file(path), cure: "Delete it and run the verb that wrote it again.")
+      throw Failure(
+        .badData, "is not the JSON that hpa-feat writes: \(error)", at: .file(path), cure: "Delete it and run the verb that wrote it again."
+      )
     }
   }
 }

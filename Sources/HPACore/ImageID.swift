@@ -14,7 +14,9 @@ public struct ImageID: Hashable, Sendable, Comparable, ExpressibleByStringLitera
 
   // String compares by canonical equivalence; keys of the store and the order of ids are bytes.
   public static func == (left: ImageID, right: ImageID) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
-  public func hash(into hasher: inout Hasher) { text.utf8.withContiguousStorageIfAvailable { hasher.combine(bytes: UnsafeRawBufferPointer($0)) } ?? hasher.combine(text) }
+  public func hash(into hasher: inout Hasher) {
+    text.utf8.withContiguousStorageIfAvailable { hasher.combine(bytes: UnsafeRawBufferPointer($0)) } ?? hasher.combine(text)
+  }
 
   public static func < (left: ImageID, right: ImageID) -> Bool { left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
 }

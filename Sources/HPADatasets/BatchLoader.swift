@@ -19,7 +19,8 @@ public final class BatchLoader: PixelBatchSource, Sendable {
     public var unreadable: Unreadable
 
     public init(
-      batchSize: Int, size: Int, threads: Int = Parallel.availableThreads, prefetch: Int = 2, dropsLast: Bool = false, unreadable: Unreadable = .fail
+      batchSize: Int, size: Int, threads: Int = Parallel.availableThreads, prefetch: Int = 2, dropsLast: Bool = false,
+      unreadable: Unreadable = .fail
     ) {
       self.batchSize = batchSize
       self.size = size
@@ -60,7 +61,9 @@ public final class BatchLoader: PixelBatchSource, Sendable {
     ids: [ImageID], labels: [LabelSet] = [], options: Options, augmentation: EpochAugmentation? = nil,
     pixels: @escaping @Sendable (ImageID) throws -> PixelStack
   ) throws {
-    for (name, value) in [("batch size", options.batchSize), ("size", options.size), ("number of threads", options.threads), ("prefetch", options.prefetch)]
+    for (name, value) in [
+      ("batch size", options.batchSize), ("size", options.size), ("number of threads", options.threads), ("prefetch", options.prefetch),
+    ]
     where value < 1 {
       throw Failure(.usage, "a \(name) of \(value)", cure: "Give 1 or more.")
     }

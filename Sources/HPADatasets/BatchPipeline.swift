@@ -132,7 +132,8 @@ final class BatchPipeline: Sendable {
       let stack = try pixels(id)
       guard stack.channels == 4, stack.height == options.size, stack.width == options.size else {
         throw Failure(
-          .badData, "the pixels are \(stack.channels) x \(stack.height) x \(stack.width), not 4 x \(options.size) x \(options.size)", at: .id(id),
+          .badData, "the pixels are \(stack.channels) x \(stack.height) x \(stack.width), not 4 x \(options.size) x \(options.size)",
+          at: .id(id),
           cure: "Give all four stains, resized to \(options.size).")
       }
       guard let augmentation else { return .image(stack) }
@@ -140,7 +141,8 @@ final class BatchPipeline: Sendable {
     } catch {
       let failure = named(error, id)
       let isUnreadable = [.badData, .missingInput, .inputOutput].contains(failure.kind)
-      return options.unreadable == .skip && isUnreadable ? .reject(Reject(id: id, reason: (failure.place.path.map { "\($0): " } ?? "") + failure.message)) : .failure(failure)
+      return options.unreadable == .skip && isUnreadable
+        ? .reject(Reject(id: id, reason: (failure.place.path.map { "\($0): " } ?? "") + failure.message)) : .failure(failure)
     }
   }
 

@@ -56,7 +56,8 @@ extension Folds {
   ///   - validationFraction: of `shuffle` folds; `kfold` holds out 1/count.
   /// - Throws: `usage` for fewer than two `kfold` folds, for more folds than images or groups, or a fraction that leaves a part empty.
   public static func stratified(
-    _ table: LabelTable, count: Int, scheme: Scheme = .kfold, seed: UInt64, groups: ImageGroups = ImageGroups(), validationFraction: Double = 0.08
+    _ table: LabelTable, count: Int, scheme: Scheme = .kfold, seed: UInt64, groups: ImageGroups = ImageGroups(),
+    validationFraction: Double = 0.08
   ) throws -> Folds {
     let units = unitRows(of: table, groups: groups)
     try check(count: count, scheme: scheme, units: units.count, validationFraction: validationFraction)
@@ -98,13 +99,15 @@ extension Folds {
     case .kfold:
       guard count >= 2 else { throw Failure(.usage, "\(count) folds cannot be made", cure: "Give --count 2 or more.") }
       guard count <= units else {
-        throw Failure(.usage, "\(count) folds of \(units) images (or groups of images) leave a fold empty", cure: "Give --count \(units) or fewer.")
+        throw Failure(
+          .usage, "\(count) folds of \(units) images (or groups of images) leave a fold empty", cure: "Give --count \(units) or fewer.")
       }
     case .shuffle:
       guard count >= 1 else { throw Failure(.usage, "\(count) splits cannot be made", cure: "Give --count 1 or more.") }
       guard validationFraction > 0, validationFraction < 1, (1..<units).contains(Int((Double(units) * validationFraction).rounded())) else {
         throw Failure(
-          .usage, "a validation fraction of \(validationFraction) leaves a part of \(units) images empty", cure: "Give a fraction between 0 and 1, such as 0.08.")
+          .usage, "a validation fraction of \(validationFraction) leaves a part of \(units) images empty",
+          cure: "Give a fraction between 0 and 1, such as 0.08.")
       }
     }
   }

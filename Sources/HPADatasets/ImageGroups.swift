@@ -37,7 +37,8 @@ extension ImageGroups {
   public init(contentsOf path: String, for table: LabelTable) throws {
     let pairs = try CSVTable(contentsOf: path)
     guard pairs.header.count >= 2 else {
-      throw Failure(.badData, "has \(pairs.header.count) column", at: .file(path, row: 1), cure: "Give two columns of ids, such as query,gallery.")
+      throw Failure(
+        .badData, "has \(pairs.header.count) column", at: .file(path, row: 1), cure: "Give two columns of ids, such as query,gallery.")
     }
     for row in pairs.rows {
       guard !row[0].isEmpty, !row[1].isEmpty else {
@@ -47,7 +48,8 @@ extension ImageGroups {
     }
     guard parent.isEmpty || parent.keys.contains(where: { table.row(of: $0) != nil }) else {
       throw Failure(
-        .badData, "none of its \(parent.count) ids is in the label table", at: .file(path), cure: "Write ids as they stand in the label table, in the first two columns.")
+        .badData, "none of its \(parent.count) ids is in the label table", at: .file(path),
+        cure: "Write ids as they stand in the label table, in the first two columns.")
     }
   }
 }

@@ -20,7 +20,8 @@ public struct ClassWeights: Sendable, Equatable {
 
   /// The weights that team vpp published (HPAIC 2018).
   public static let published = ClassWeights(trusted: [
-    1.0, 5.97, 2.89, 5.75, 4.64, 4.27, 5.46, 3.2, 14.48, 14.84, 15.14, 6.92, 6.86, 8.12, 6.32, 19.24, 8.48, 11.93, 7.32, 5.48, 11.99, 2.39, 6.3, 3.0,
+    1.0, 5.97, 2.89, 5.75, 4.64, 4.27, 5.46, 3.2, 14.48, 14.84, 15.14, 6.92, 6.86, 8.12, 6.32, 19.24, 8.48, 11.93, 7.32, 5.48, 11.99, 2.39,
+    6.3, 3.0,
     12.06, 1.0, 10.39, 16.5,
   ])
 
@@ -52,7 +53,9 @@ public struct WeightedSampler: Sendable {
       sum += weights.weight(of: set)
       return sum
     }
-    guard sum > 0 else { throw Failure(.usage, "no image has a weight above 0", cure: "Give training images, and a weight to one of their classes.") }
+    guard sum > 0 else {
+      throw Failure(.usage, "no image has a weight above 0", cure: "Give training images, and a weight to one of their classes.")
+    }
     generator = SeededGenerator(seed: seed, stream: "sampler")
   }
 

@@ -33,10 +33,12 @@ public struct ChannelMap: Sendable, Equatable, CustomStringConvertible {
     name: "rgbb", summary: "r, g, b from the files of their name, y from B of the yellow file (the team's text; nearly empty in HPAv18)",
     sources: [.red, .green, .blue, .blue])
   public static let rgbm = ChannelMap(
-    name: "rgbm", summary: "r, g, b from the files of their name, y = (R + G) / 2 of the yellow file", sources: [.red, .green, .blue, .meanOfRedAndGreen])
+    name: "rgbm", summary: "r, g, b from the files of their name, y = (R + G) / 2 of the yellow file",
+    sources: [.red, .green, .blue, .meanOfRedAndGreen])
   public static let luma = ChannelMap(
     name: "luma", summary: "BT.601 luma of every file (blue keeps 11 % of its signal)", sources: Array(repeating: .luma, count: 4))
-  public static let max = ChannelMap(name: "max", summary: "the brightest channel of every pixel, in every file", sources: Array(repeating: .brightest, count: 4))
+  public static let max = ChannelMap(
+    name: "max", summary: "the brightest channel of every pixel, in every file", sources: Array(repeating: .brightest, count: 4))
 
   /// Every preset, the default first.
   public static let all = [rgbr, rgbb, rgbm, luma, max]
@@ -46,7 +48,9 @@ public struct ChannelMap: Sendable, Equatable, CustomStringConvertible {
   /// - Throws: `usage` that lists the presets.
   public static func named(_ name: String) throws -> ChannelMap {
     guard let map = all.first(where: { $0.name == name }) else {
-      throw Failure(.usage, "no channel map '\(name)'", cure: "Channel maps are:\n" + all.map { "    \($0.name)  \($0.summary)" }.joined(separator: "\n"))
+      throw Failure(
+        .usage, "no channel map '\(name)'",
+        cure: "Channel maps are:\n" + all.map { "    \($0.name)  \($0.summary)" }.joined(separator: "\n"))
     }
     return map
   }
@@ -66,7 +70,8 @@ extension ChannelMap.Source {
         case .blue: for index in 0..<count { plane[index] = pixels[index &* channels &+ 2] }
         case .meanOfRedAndGreen:
           for index in 0..<count {
-            plane[index] = UInt8(truncatingIfNeeded: (UInt32(pixels[index &* channels]) &+ UInt32(pixels[index &* channels &+ 1]) &+ 1) &>> 1)
+            plane[index] = UInt8(
+              truncatingIfNeeded: (UInt32(pixels[index &* channels]) &+ UInt32(pixels[index &* channels &+ 1]) &+ 1) &>> 1)
           }
         case .luma:
           for index in 0..<count {

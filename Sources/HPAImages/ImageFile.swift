@@ -134,7 +134,8 @@ extension ImageFile {
       }
     guard !isFine else { return }
     throw Failure(
-      .usage, "\(encoding) cannot be written", at: .file(path), cure: "PNG levels are 0 to 9, JPEG qualities 1 to 100, TIFF tiles a multiple of 16.")
+      .usage, "\(encoding) cannot be written", at: .file(path),
+      cure: "PNG levels are 0 to 9, JPEG qualities 1 to 100, TIFF tiles a multiple of 16.")
   }
 
   private static func unwritable(_ error: hpa_image_error, path: String) -> Failure {

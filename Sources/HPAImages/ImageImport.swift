@@ -137,7 +137,9 @@ extension ImageImport {
 
   private func checkSizes() throws {
     guard !sizes.isEmpty, Set(sizes).count == sizes.count, sizes.allSatisfy({ (1...ImageFile.maximumSide).contains($0) }) else {
-      throw Failure(.usage, "sizes \(sizes) cannot be made", cure: "Give different sizes from 1 to \(ImageFile.maximumSide), for example --sizes 512,1024.")
+      throw Failure(
+        .usage, "sizes \(sizes) cannot be made",
+        cure: "Give different sizes from 1 to \(ImageFile.maximumSide), for example --sizes 512,1024.")
     }
   }
 
@@ -146,7 +148,9 @@ extension ImageImport {
     guard !ids.isEmpty else {
       throw Failure(
         .missingInput, "no stain files of the layout \(layout.rawValue)", at: .file(images),
-        cure: "Files such as <Id>_red.\(layout.extensions[0]) are expected. Layouts are \(ImageLayout.allCases.map(\.rawValue).joined(separator: ", ")).")
+        cure:
+          "Files such as <Id>_red.\(layout.extensions[0]) are expected. Layouts are \(ImageLayout.allCases.map(\.rawValue).joined(separator: ", "))."
+      )
     }
     return ids
   }
@@ -156,7 +160,9 @@ extension ImageImport {
     var present: Set<String> = []
     for size in sizes {
       let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(out)/\(size)")) ?? []
-      for name in names where Stain.allCases.contains(where: { name.hasSuffix("_\($0.rawValue).png") }) { present.insert("\(size)/\(name)") }
+      for name in names where Stain.allCases.contains(where: { name.hasSuffix("_\($0.rawValue).png") }) {
+        present.insert("\(size)/\(name)")
+      }
     }
     return present
   }

@@ -36,7 +36,9 @@ struct ImportRecord: Codable, Equatable {
       record.programVersions = earlier.programVersions + programVersions.filter { !earlier.programVersions.contains($0) }
       if record == earlier { return }
     } else if !isEmpty {
-      throw Failure(.badData, "holds images, but no import.json that says how they were made", at: .file(folder), cure: "Choose another folder with --out.")
+      throw Failure(
+        .badData, "holds images, but no import.json that says how they were made", at: .file(folder),
+        cure: "Choose another folder with --out.")
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]

@@ -20,7 +20,8 @@ public enum Resize {
       area(source, AreaAxis(from: width, to: newWidth), AreaAxis(from: height, to: newHeight), width: width, into: target)
     } else {
       linear(
-        source, LinearAxis(from: width, to: newWidth, method: method), LinearAxis(from: height, to: newHeight, method: method), width: width, into: target)
+        source, LinearAxis(from: width, to: newWidth, method: method), LinearAxis(from: height, to: newHeight, method: method),
+        width: width, into: target)
     }
   }
 }
@@ -62,7 +63,8 @@ extension Resize {
   }
 
   private static func linear(
-    _ source: UnsafeBufferPointer<UInt8>, _ columns: LinearAxis, _ rows: LinearAxis, width: Int, into target: UnsafeMutableBufferPointer<UInt8>
+    _ source: UnsafeBufferPointer<UInt8>, _ columns: LinearAxis, _ rows: LinearAxis, width: Int,
+    into target: UnsafeMutableBufferPointer<UInt8>
   ) {
     let newWidth = columns.first.count
     // The two stretched source rows between which the target row lies, kept for the next one.
@@ -177,7 +179,8 @@ extension PixelStack {
         for channel in 0..<channels {
           Resize.plane(
             UnsafeBufferPointer(rebasing: source[channel * area..<(channel + 1) * area]), width: width, height: height,
-            into: UnsafeMutableBufferPointer(rebasing: target[channel * newArea..<(channel + 1) * newArea]), width: newWidth, height: newHeight,
+            into: UnsafeMutableBufferPointer(rebasing: target[channel * newArea..<(channel + 1) * newArea]), width: newWidth,
+            height: newHeight,
             method: method)
         }
       }

@@ -26,7 +26,9 @@ public struct StainFolder: Sendable {
     extensions = layout?.extensions ?? Self.allExtensions
     var names: [String: [String]] = [:]
     for name in try Self.list(path) {
-      guard let dot = name.lastIndex(of: "."), !name.hasPrefix("."), extensions.contains(name[dot...].dropFirst().lowercased()) else { continue }
+      guard let dot = name.lastIndex(of: "."), !name.hasPrefix("."), extensions.contains(name[dot...].dropFirst().lowercased()) else {
+        continue
+      }
       names[String(name[..<dot]), default: []].append(name)
     }
     self.names = names.mapValues { $0.sorted() }
@@ -36,7 +38,8 @@ public struct StainFolder: Sendable {
     do {
       return try FileManager.default.contentsOfDirectory(atPath: path)
     } catch {
-      throw Failure(.missingInput, "is no folder that can be read", at: .file(path), cure: "Check the path; it is taken from the folder you are in.")
+      throw Failure(
+        .missingInput, "is no folder that can be read", at: .file(path), cure: "Check the path; it is taken from the folder you are in.")
     }
   }
 
@@ -44,7 +47,9 @@ public struct StainFolder: Sendable {
   public func ids() -> [ImageID] {
     var ids: Set<ImageID> = []
     for stem in names.keys {
-      guard let underscore = stem.lastIndex(of: "_"), underscore > stem.startIndex, Stain(rawValue: String(stem[underscore...].dropFirst())) != nil else { continue }
+      guard let underscore = stem.lastIndex(of: "_"), underscore > stem.startIndex,
+        Stain(rawValue: String(stem[underscore...].dropFirst())) != nil
+      else { continue }
       ids.insert(ImageID(String(stem[..<underscore])))
     }
     return ids.sorted()
@@ -59,7 +64,9 @@ public struct StainFolder: Sendable {
     guard let first = found.first else {
       throw Failure(
         .missingInput, "the \(stain.rawValue) stain is missing", at: .file("\(path)/\(stem).\(extensions[0])", id: id.text),
-        cure: "Looked for \(extensions.map { "\(stem).\($0)" }.joined(separator: ", ")) in \(path). Fetch the file, or take the id out of the list.")
+        cure:
+          "Looked for \(extensions.map { "\(stem).\($0)" }.joined(separator: ", ")) in \(path). Fetch the file, or take the id out of the list."
+      )
     }
     guard found.count == 1 else {
       throw Failure(
@@ -105,7 +112,9 @@ public struct StainFolder: Sendable {
       pixels += plane
       warnings += odd.map { StainWarning(id: id, stain: stain, path: file, kind: $0) }
     }
-    if width != height { warnings.append(StainWarning(id: id, stain: .red, path: files[0], kind: .notSquare(width: width, height: height))) }
+    if width != height {
+      warnings.append(StainWarning(id: id, stain: .red, path: files[0], kind: .notSquare(width: width, height: height)))
+    }
     return Image(stack: PixelStack(height: height, width: width, pixels: pixels), warnings: warnings)
   }
 

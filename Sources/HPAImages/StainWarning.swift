@@ -24,7 +24,8 @@ public struct StainWarning: Sendable, Equatable, CustomStringConvertible {
       case .emptyChannel(let mean, let brightest, let brightestMean):
         "the channel taken is nearly empty (mean \(Self.short(mean))), \(brightest) carries the picture (mean \(Self.short(brightestMean)))"
       case .blank(let level): "blank: every pixel is \(level)"
-      case .lowRange(let largest): "16-bit samples up to \(largest) only: if the file is a 12-bit one, read it with the range \(SampleRange.twelveBit.rawValue)"
+      case .lowRange(let largest):
+        "16-bit samples up to \(largest) only: if the file is a 12-bit one, read it with the range \(SampleRange.twelveBit.rawValue)"
       case .notSquare(let width, let height): "\(width) x \(height) pixels: resizing to a square distorts it"
       }
     return "\(path): \(text)"

@@ -40,7 +40,9 @@ public struct ExactSearch: Sendable {
   /// The `count` nearest gallery rows of every query (all of them where the gallery is smaller): queries in their order, then by rank.
   ///
   /// - Throws: `usage` for a count below 1 or a minimum score that is no number; `badData` for unfit query rows or another dimension.
-  public func neighbours(of queries: NamedRows<Float>, count: Int, options: Options = Options(), path: String? = nil, progress: ProgressLine? = nil) throws -> Matches {
+  public func neighbours(
+    of queries: NamedRows<Float>, count: Int, options: Options = Options(), path: String? = nil, progress: ProgressLine? = nil
+  ) throws -> Matches {
     let found = try nearest(queries, count: count, options: options, path: path, progress: progress)
     let matches = zip(queries.ids, found.nearest).flatMap { id, nearest in
       nearest.enumerated().map { rank, entry in Match(query: id, gallery: gallery.ids[Int(entry.row)], score: entry.score, rank: rank + 1) }
@@ -51,7 +53,9 @@ public struct ExactSearch: Sendable {
   /// The `count` best pairs overall, at most one a query, best first; ties by query id, then gallery id. Rank counts through the list.
   ///
   /// - Throws: as `neighbours`.
-  public func bestPairs(of queries: NamedRows<Float>, count: Int, options: Options = Options(), path: String? = nil, progress: ProgressLine? = nil) throws -> Matches {
+  public func bestPairs(
+    of queries: NamedRows<Float>, count: Int, options: Options = Options(), path: String? = nil, progress: ProgressLine? = nil
+  ) throws -> Matches {
     guard count >= 1 else { throw Failure(.usage, "--top \(count) asks for no pairs", cure: "Give a number from 1, such as --top 300.") }
     let found = try nearest(queries, count: 1, options: options, path: path, progress: progress)
     let queryOrder = ExactSearch.order(of: queries.ids)
@@ -89,7 +93,9 @@ public struct ExactSearch: Sendable {
 
   private func validate(_ rows: NamedRows<Float>, count: Int, options: Options, path: String?) throws {
     guard count >= 1 else { throw Failure(.usage, "--k \(count) asks for no neighbours", cure: "Give a number from 1, such as --k 10.") }
-    if let minimum = options.minimumScore, !minimum.isFinite { throw Failure(.usage, "--min-score \(minimum) is no number", cure: "Give a cosine from -1 to 1.") }
+    if let minimum = options.minimumScore, !minimum.isFinite {
+      throw Failure(.usage, "--min-score \(minimum) is no number", cure: "Give a cosine from -1 to 1.")
+    }
     guard rows.matrix.columns == gallery.dimension else {
       throw Failure(
         .badData, "queries have \(rows.matrix.columns) features, the gallery\(self.path.map { " \($0)" } ?? "") has \(gallery.dimension)",
@@ -97,7 +103,9 @@ public struct ExactSearch: Sendable {
     }
   }
 
-  private func search(_ block: Range<Int>, scan: SgemmScan, count: Int, options: Options) throws -> (nearest: [[NearestRows.Entry]], rescored: Int) {
+  private func search(_ block: Range<Int>, scan: SgemmScan, count: Int, options: Options) throws -> (
+    nearest: [[NearestRows.Entry]], rescored: Int
+  ) {
     let bound = SgemmScan.errorBound(dimension: gallery.dimension)
     let capacity = min(count, gallery.count)
     var nearest = block.map { _ in NearestRows(capacity: capacity, minimumScore: options.minimumScore ?? -.infinity) }
@@ -119,7 +127,9 @@ public struct ExactSearch: Sendable {
 
   private static func order(of ids: [ImageID]) -> [Int32] {
     var order = [Int32](repeating: 0, count: ids.count)
-    for (place, row) in ids.indices.sorted(by: { ids[$0] < ids[$1] || !(ids[$1] < ids[$0]) && $0 < $1 }).enumerated() { order[row] = Int32(place) }
+    for (place, row) in ids.indices.sorted(by: { ids[$0] < ids[$1] || !(ids[$1] < ids[$0]) && $0 < $1 }).enumerated() {
+      order[row] = Int32(place)
+    }
     return order
   }
 }

@@ -26,9 +26,15 @@ public struct Matches: Sendable, Equatable {
   private static func match(_ row: CSVTable.Row, _ columns: [Int], path: String) throws -> Match {
     let fields = columns.map { row[$0] }
     let place = Failure.Place.file(path, row: row.line)
-    guard !fields[0].isEmpty, !fields[1].isEmpty else { throw Failure(.badData, "an id is empty", at: place, cure: "Give both query and gallery.") }
-    guard let score = Float(fields[2]), score.isFinite else { throw Failure(.badData, "score '\(fields[2])' is no number", at: place, cure: "Write a cosine, such as 0.98.") }
-    guard let rank = Int(fields[3]), rank >= 1 else { throw Failure(.badData, "rank '\(fields[3])' is no number from 1", at: place, cure: "Count from 1.") }
+    guard !fields[0].isEmpty, !fields[1].isEmpty else {
+      throw Failure(.badData, "an id is empty", at: place, cure: "Give both query and gallery.")
+    }
+    guard let score = Float(fields[2]), score.isFinite else {
+      throw Failure(.badData, "score '\(fields[2])' is no number", at: place, cure: "Write a cosine, such as 0.98.")
+    }
+    guard let rank = Int(fields[3]), rank >= 1 else {
+      throw Failure(.badData, "rank '\(fields[3])' is no number from 1", at: place, cure: "Count from 1.")
+    }
     return Match(query: ImageID(fields[0]), gallery: ImageID(fields[1]), score: score, rank: rank)
   }
 

@@ -17,7 +17,9 @@ struct UnitRows: Sendable {
   init(_ rows: NamedRows<Float>, path: String?) throws {
     let matrix = rows.matrix
     guard matrix.rows > 0, matrix.columns > 0 else {
-      throw Failure(.badData, "\(matrix.rows) x \(matrix.columns) features: there is nothing to search", at: .init(path: path), cure: "Give a matrix with at least one row.")
+      throw Failure(
+        .badData, "\(matrix.rows) x \(matrix.columns) features: there is nothing to search", at: .init(path: path),
+        cure: "Give a matrix with at least one row.")
     }
     ids = rows.ids
     self.matrix = matrix
@@ -63,7 +65,8 @@ func dotProduct(_ left: UnsafeBufferPointer<Float>, _ right: UnsafeBufferPointer
   var sums = SIMD8<Double>()
   for start in stride(from: 0, to: whole, by: lanes) {
     let offset = start * MemoryLayout<Float>.size
-    sums += SIMD8<Double>(leftBytes.loadUnaligned(fromByteOffset: offset, as: SIMD8<Float>.self))
+    sums +=
+      SIMD8<Double>(leftBytes.loadUnaligned(fromByteOffset: offset, as: SIMD8<Float>.self))
       * SIMD8<Double>(rightBytes.loadUnaligned(fromByteOffset: offset, as: SIMD8<Float>.self))
   }
   let four = sums.lowHalf + sums.highHalf

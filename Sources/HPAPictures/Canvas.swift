@@ -54,7 +54,8 @@ public final class Canvas {
   func check() throws {
     let status = cairo_status(context)
     guard status == CAIRO_STATUS_SUCCESS else {
-      throw Failure(status == CAIRO_STATUS_WRITE_ERROR ? .inputOutput : .software, "drawing failed: \(String(cString: cairo_status_to_string(status)))")
+      throw Failure(
+        status == CAIRO_STATUS_WRITE_ERROR ? .inputOutput : .software, "drawing failed: \(String(cString: cairo_status_to_string(status)))")
     }
   }
 }

@@ -32,7 +32,8 @@ public struct RGBImage: Sendable, Equatable {
 
   /// - Precondition: a width and height of at least 1, and three bytes a pixel.
   public init(width: Int, height: Int, pixels: [UInt8]) {
-    precondition(width > 0 && height > 0 && pixels.count == width * height * 3, "\(pixels.count) bytes are no \(width) x \(height) RGB picture")
+    precondition(
+      width > 0 && height > 0 && pixels.count == width * height * 3, "\(pixels.count) bytes are no \(width) x \(height) RGB picture")
     self.width = width
     self.height = height
     self.pixels = pixels

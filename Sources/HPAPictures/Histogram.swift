@@ -58,7 +58,8 @@ public struct Histogram: Sendable {
     let counts = series.map { self.counts(of: $0.values, in: x.range) }
     let y = isLogarithmic ? Scale(logarithmic: counts.joined()) : Scale(linear: counts.joined(), includingZero: true)
     let area = PlotArea(
-      width: width, height: height, top: PlotArea.margin + header.height(width: inner) + (cut == nil ? 0 : 16), x: x, y: y, xLabel: valueLabel,
+      width: width, height: height, top: PlotArea.margin + header.height(width: inner) + (cut == nil ? 0 : 16), x: x, y: y,
+      xLabel: valueLabel,
       yLabel: countLabel)
     return Picture(title: title, width: width, height: height) { canvas in
       header.draw(on: canvas, x: PlotArea.margin, y: PlotArea.margin, width: inner)

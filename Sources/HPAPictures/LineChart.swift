@@ -63,7 +63,8 @@ public struct LineChart: Sendable {
     let inner = width - 2 * PlotArea.margin
     let area = PlotArea(
       width: width, height: height, top: PlotArea.margin + header.height(width: inner),
-      x: Scale(linear: series.flatMap { $0.points.map(\.x) }, isTight: true, most: 10), y: Scale(linear: series.flatMap { $0.points.map(\.y) }),
+      x: Scale(linear: series.flatMap { $0.points.map(\.x) }, isTight: true, most: 10),
+      y: Scale(linear: series.flatMap { $0.points.map(\.y) }),
       xLabel: xLabel, yLabel: yLabel)
     return Picture(title: title, width: width, height: height) { canvas in
       header.draw(on: canvas, x: PlotArea.margin, y: PlotArea.margin, width: inner)

@@ -40,7 +40,8 @@ public struct Picture {
   public func png(scale: Double = 2) throws -> [UInt8] {
     let (columns, rows) = ((width * scale).rounded(), (height * scale).rounded())
     guard (1...32767).contains(columns), (1...32767).contains(rows) else {
-      throw Failure(.usage, "a PNG of \(columns) x \(rows) pixels cannot be drawn", cure: "Show fewer things on one picture, or write an .svg.")
+      throw Failure(
+        .usage, "a PNG of \(columns) x \(rows) pixels cannot be drawn", cure: "Show fewer things on one picture, or write an .svg.")
     }
     let surface = try Self.made(cairo_image_surface_create(CAIRO_FORMAT_RGB24, Int32(columns), Int32(rows)))
     try paint(on: try Canvas(owning: cairo_surface_reference(surface), scale: scale))
@@ -54,7 +55,8 @@ public struct Picture {
   /// The bytes of an SVG; its letters are outlines, so that it looks the same everywhere, and its `<desc>` holds the words.
   public func svg() throws -> [UInt8] {
     let sink = ByteSink()
-    let surface = try Self.made(cairo_svg_surface_create_for_stream(ByteSink.take, Unmanaged.passUnretained(sink).toOpaque(), width, height))
+    let surface = try Self.made(
+      cairo_svg_surface_create_for_stream(ByteSink.take, Unmanaged.passUnretained(sink).toOpaque(), width, height))
     defer { cairo_surface_destroy(surface) }
     let canvas = try Canvas(owning: cairo_surface_reference(surface))
     try paint(on: canvas)
@@ -81,7 +83,9 @@ public struct Picture {
   }
 
   private static func check(_ status: cairo_status_t) throws {
-    guard status == CAIRO_STATUS_SUCCESS else { throw Failure(.software, "drawing failed: \(String(cString: cairo_status_to_string(status)))") }
+    guard status == CAIRO_STATUS_SUCCESS else {
+      throw Failure(.software, "drawing failed: \(String(cString: cairo_status_to_string(status)))")
+    }
   }
 }
 

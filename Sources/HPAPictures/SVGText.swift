@@ -6,7 +6,9 @@ enum SVGText {
   static func finished(_ bytes: [UInt8], title: String, texts: [String]) -> [UInt8] {
     let svg = withStableNames(bytes)
     let words = "\n<title>\(escaped(title))</title>\n<desc>\(escaped(texts.joined(separator: "\n")))</desc>"
-    guard let tag = Data(svg).range(of: Data("<svg".utf8)), let end = svg[tag.upperBound...].firstIndex(of: UInt8(ascii: ">")) else { return svg }
+    guard let tag = Data(svg).range(of: Data("<svg".utf8)), let end = svg[tag.upperBound...].firstIndex(of: UInt8(ascii: ">")) else {
+      return svg
+    }
     return svg[...end] + Array(words.utf8) + svg[(end + 1)...]
   }
 
@@ -24,7 +26,8 @@ enum SVGText {
       let byte = svg[position]
       result.append(byte)
       position += 1
-      guard byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "#"), let kind = kinds.first(where: { svg[position...].starts(with: $0) }) else { continue }
+      guard byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "#"), let kind = kinds.first(where: { svg[position...].starts(with: $0) })
+      else { continue }
       let digits = svg[(position + kind.count)...].prefix { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }
       guard !digits.isEmpty else { continue }
       let number = numbers[digits, default: numbers.count]

@@ -32,7 +32,9 @@ struct Scale {
     let headroom = 1.15
     range = low...max(low + 1, log10((positive.max() ?? 1) * headroom))
     isLogarithmic = true
-    ticks = stride(from: low, through: range.upperBound, by: 1).map { Tick(value: pow(10, $0), label: Self.label(pow(10, $0), step: pow(10, min(0, $0)))) }
+    ticks = stride(from: low, through: range.upperBound, by: 1).map {
+      Tick(value: pow(10, $0), label: Self.label(pow(10, $0), step: pow(10, min(0, $0))))
+    }
   }
 
   /// 0 at the low end, 1 at the high end; values outside lie outside, and on a logarithmic axis 0 lies at the low end.

@@ -30,7 +30,9 @@ public final class Stacker {
       self.labels = labels
     }
 
-    fileprivate func selecting(_ rows: [Int]) -> Examples { Examples(features: features.selecting(rows: rows), labels: rows.map { labels[$0] }) }
+    fileprivate func selecting(_ rows: [Int]) -> Examples {
+      Examples(features: features.selecting(rows: rows), labels: rows.map { labels[$0] })
+    }
   }
 
   /// Trains on some rows and keeps the parameters of the lowest loss on others.
@@ -42,7 +44,8 @@ public final class Stacker {
     let (inputs, targets) = try tensors(examples.selecting(training))
     let (heldInputs, heldTargets) = try tensors(examples.selecting(validation))
     let optimiser = try SGD(
-      parameters.parameters, learningRate: configuration.learningRate, momentum: configuration.momentum, weightDecay: configuration.weightDecay)
+      parameters.parameters, learningRate: configuration.learningRate, momentum: configuration.momentum,
+      weightDecay: configuration.weightDecay)
     let schedule = LearningRateSchedule.step(epochs: configuration.stepEpochs, gamma: configuration.gamma)
     let dropout = try RandomGenerator(seed: configuration.seed &+ 1, device: device)
     var order = SeededGenerator(seed: configuration.seed, stream: "stacker/order")
@@ -54,7 +57,8 @@ public final class Stacker {
       let batches = batches(of: training.count, using: &order)
       var sum = 0.0
       for batch in batches {
-        sum += try step(try inputs.selecting(batch), try targets.selecting(batch), optimiser: optimiser, dropout: dropout) * Double(batch.count)
+        sum +=
+          try step(try inputs.selecting(batch), try targets.selecting(batch), optimiser: optimiser, dropout: dropout) * Double(batch.count)
       }
       trainingLosses.append(sum / Double(batches.reduce(0) { $0 + $1.count }))
       let held = try Scope.noGradient { try loss(of: try network(heldInputs, .evaluation), heldTargets).item() }
@@ -72,7 +76,9 @@ public final class Stacker {
   /// Sigmoid scores (N, 28) of feature rows (N, columns).
   public func scores(of features: Matrix<Float>) throws -> Matrix<Double> {
     guard features.columns == columns else {
-      throw Failure(.badData, "the stacker reads \(columns) columns, not \(features.columns)", cure: "Concatenate the features of the same models, in the same order.")
+      throw Failure(
+        .badData, "the stacker reads \(columns) columns, not \(features.columns)",
+        cure: "Concatenate the features of the same models, in the same order.")
     }
     let scores = try Scope.noGradient {
       try network(try Tensor(features.values, shape: [features.rows, columns], device: device), .evaluation).sigmoid().floats()
@@ -84,13 +90,16 @@ public final class Stacker {
 
   private func check(_ examples: Examples, training: [Int], validation: [Int]) throws {
     guard training.count >= 2, !validation.isEmpty else {
-      throw Failure(.badData, "\(training.count) training and \(validation.count) validation images are too few", cure: "Use fewer folds or more images.")
+      throw Failure(
+        .badData, "\(training.count) training and \(validation.count) validation images are too few",
+        cure: "Use fewer folds or more images.")
     }
     guard examples.features.columns == columns else {
       throw Failure(.badData, "the stacker reads \(columns) columns, not \(examples.features.columns)")
     }
     if let row = examples.features.firstRowNotFinite {
-      throw Failure(.badData, "the features hold NaN or infinity", at: .init(row: row + 1), cure: "Run hpa-feat store verify, and extract again.")
+      throw Failure(
+        .badData, "the features hold NaN or infinity", at: .init(row: row + 1), cure: "Run hpa-feat store verify, and extract again.")
     }
   }
 
@@ -126,7 +135,9 @@ public final class Stacker {
 
   private func requireFinite(_ loss: Double, epoch: Int) throws {
     guard loss.isFinite else {
-      throw Failure(.badData, "the validation loss of epoch \(epoch + 1) is \(loss)", cure: "Lower the learning rate, for example --learning-rate 0.05.")
+      throw Failure(
+        .badData, "the validation loss of epoch \(epoch + 1) is \(loss)", cure: "Lower the learning rate, for example --learning-rate 0.05."
+      )
     }
   }
 
@@ -167,7 +178,8 @@ extension Stacker {
   public convenience init(contentsOf path: String, device: Device = .cpu) throws {
     let file = try SafetensorsFile(path)
     guard let columns = file.metadata[Self.columnsKey].flatMap(Int.init), columns > 0,
-      let configuration = try? JSONDecoder().decode(StackerConfiguration.self, from: Data((file.metadata[Self.configurationKey] ?? "").utf8))
+      let configuration = try? JSONDecoder().decode(
+        StackerConfiguration.self, from: Data((file.metadata[Self.configurationKey] ?? "").utf8))
     else { throw Failure(.badData, "is no stacker", at: .file(path), cure: "Give a file that hpa-feat stack-train wrote.") }
     try self.init(columns: columns, configuration: configuration, device: device)
     try parameters.load(file)

@@ -26,7 +26,8 @@ public enum StackerInput {
       throw Failure(.badData, "there are no features to concatenate", cure: "Name at least one model under 'stack.models'.")
     }
     if let odd = blocks.first(where: { $0.rows != first.rows }) {
-      throw Failure(.badData, "blocks of \(first.rows) and \(odd.rows) rows do not stand side by side", cure: "Extract every block for the same ids.")
+      throw Failure(
+        .badData, "blocks of \(first.rows) and \(odd.rows) rows do not stand side by side", cure: "Extract every block for the same ids.")
     }
     let columns = blocks.reduce(0) { $0 + $1.columns }
     var values: [Float] = []

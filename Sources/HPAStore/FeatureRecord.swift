@@ -33,7 +33,9 @@ enum FeatureRecord {
   }
 
   /// The part of a record that holds the vector.
-  static func floats(_ record: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: record.dropLast(checksumBytes)) }
+  static func floats(_ record: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(rebasing: record.dropLast(checksumBytes))
+  }
 
   private static func checksum(_ key: UnsafeRawBufferPointer, _ floats: UnsafeRawBufferPointer) -> UInt32 {
     libdeflate_crc32(libdeflate_crc32(0, key.baseAddress, key.count), floats.baseAddress, floats.count)
@@ -48,7 +50,8 @@ extension ImageID {
     let key = Array(text.utf8)
     guard !key.isEmpty, key.count <= FeatureRecord.longestKey else {
       throw Failure(
-        .badData, key.isEmpty ? "an id is empty" : "the id has \(key.count) bytes; a key of the store has at most \(FeatureRecord.longestKey)",
+        .badData,
+        key.isEmpty ? "an id is empty" : "the id has \(key.count) bytes; a key of the store has at most \(FeatureRecord.longestKey)",
         at: .id(self), cure: "Give every image a name of 1 to \(FeatureRecord.longestKey) bytes.")
     }
     return key

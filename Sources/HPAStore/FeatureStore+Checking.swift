@@ -132,6 +132,7 @@ private struct Tally {
     let constant = count > 1 ? isConstant.indices.filter { isConstant[$0] } : []
     let norms = measured > 0 ? ViewSummary.Norms(minimum: minimum, mean: sum / Double(measured), maximum: maximum) : nil
     return ViewSummary(
-      header: header, count: count, nonFinite: nonFinite, zero: zero, norms: norms, constantDimensions: constant, contentsSHA256: hash.hexadecimal)
+      header: header, count: count, nonFinite: nonFinite, zero: zero, norms: norms, constantDimensions: constant,
+      contentsSHA256: hash.hexadecimal)
   }
 }

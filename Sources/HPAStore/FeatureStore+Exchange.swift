@@ -44,13 +44,15 @@ extension FeatureStore {
   ///   - lineage: what is known about how they were made; `source` and its hash are filled in.
   /// - Throws: `badData` for a bad or unequal pair of files, or a view that exists with another lineage.
   public func importView(
-    _ name: String, dataset: String, matrix path: String, ids idsPath: String, lineage: Lineage, command: String, progress: ProgressLine? = nil
+    _ name: String, dataset: String, matrix path: String, ids idsPath: String, lineage: Lineage, command: String,
+    progress: ProgressLine? = nil
   ) throws -> ViewHeader {
     let rows = try NamedRows(ids: ImageID.list(contentsOf: idsPath), matrix: NumpyFile.read(path, as: Float.self), path: path)
     var lineage = lineage
     lineage.source = URL(filePath: path).lastPathComponent
     lineage.sourceSHA256 = try ContentHash.file(path)
-    let header = ViewHeader(name: name, dataset: dataset, dimension: rows.matrix.columns, origin: .import, lineage: lineage, command: command)
+    let header = ViewHeader(
+      name: name, dataset: dataset, dimension: rows.matrix.columns, origin: .import, lineage: lineage, command: command)
     let writer = try beginView(header, expectedIDs: rows.ids)
     for start in stride(from: 0, to: rows.ids.count, by: FeatureStore.batch) {
       try Interruption.check()
@@ -77,7 +79,8 @@ extension FeatureStore {
       for name in try names ?? source.views().map(\.name) {
         let report = try merge(try source.view(name), of: source, progress: progress)
         let (added, duplicates) = (reports[name]?.added ?? 0, reports[name]?.duplicates ?? 0)
-        reports[name] = MergeReport(view: name, added: added + report.added, duplicates: duplicates + report.duplicates, state: report.state)
+        reports[name] = MergeReport(
+          view: name, added: added + report.added, duplicates: duplicates + report.duplicates, state: report.state)
       }
     }
     progress?.finish()
@@ -124,7 +127,8 @@ extension FeatureStore {
         if let present = try transaction.get(vectors, key) {
           guard present.elementsEqual(record) else {
             throw Failure(
-              .badData, "view '\(view.header.name)' has another vector for this id in \(source.path)", at: .file(path, id: String(decoding: key, as: UTF8.self)),
+              .badData, "view '\(view.header.name)' has another vector for this id in \(source.path)",
+              at: .file(path, id: String(decoding: key, as: UTF8.self)),
               cure: "Verify both stores (hpa-feat store verify); one of them is wrong.")
           }
         } else {

@@ -57,7 +57,8 @@ extension FeatureStore {
     }
     if let first = missing.first {
       throw Failure(
-        .badData, "view '\(view.header.name)' has no vector for \(missing.count) of \(ids.count) ids, the first is \(first)", at: .file(path, id: first.text),
+        .badData, "view '\(view.header.name)' has no vector for \(missing.count) of \(ids.count) ids, the first is \(first)",
+        at: .file(path, id: first.text),
         cure: "Extract these images, or take the ids out of the list.")
     }
     return try NamedRows(ids: ids, matrix: Matrix(rows: ids.count, columns: view.header.dimension, values: values))
@@ -66,8 +67,11 @@ extension FeatureStore {
   func check(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer, _ header: ViewHeader) throws {
     guard let defect = FeatureRecord.defect(key: key, record: record, dimension: header.dimension) else { return }
     throw Failure(
-      .badData, "a record of view '\(header.name)' is damaged: \(defect.rawValue)", at: .file(path, id: String(decoding: key, as: UTF8.self)),
-      cure: "Take out what is damaged with hpa-feat store verify --repair --store \(path) --view \(header.name), then run the command that made the view again.")
+      .badData, "a record of view '\(header.name)' is damaged: \(defect.rawValue)",
+      at: .file(path, id: String(decoding: key, as: UTF8.self)),
+      cure:
+        "Take out what is damaged with hpa-feat store verify --repair --store \(path) --view \(header.name), then run the command that made the view again."
+    )
   }
 }
 

@@ -41,7 +41,10 @@ public final class FeatureStore: Sendable {
       (try transaction.get(main, FeatureStore.meta).map { Data($0) }, try transaction.count(main) == 0)
     }
     guard let meta else {
-      guard isEmpty else { throw Failure(.badData, "is an LMDB folder, but no feature store", at: .file(path), cure: "Give the folder that hpa-feat extract wrote.") }
+      guard isEmpty else {
+        throw Failure(
+          .badData, "is an LMDB folder, but no feature store", at: .file(path), cure: "Give the folder that hpa-feat extract wrote.")
+      }
       guard mode == .readWrite else { return }
       return try environment.write { try $0.put(main, FeatureStore.meta, Array("{\"format\":\(FeatureStore.currentFormat)}".utf8)) }
     }
@@ -49,12 +52,16 @@ public final class FeatureStore: Sendable {
       throw Failure(.badData, "the record 'meta' is damaged", at: .file(path), cure: "Restore the store from a copy.")
     }
     guard format <= FeatureStore.currentFormat else {
-      throw Failure(.badData, "the store has format \(format); this program reads up to \(FeatureStore.currentFormat)", at: .file(path), cure: "Use a newer hpa-feat.")
+      throw Failure(
+        .badData, "the store has format \(format); this program reads up to \(FeatureStore.currentFormat)", at: .file(path),
+        cure: "Use a newer hpa-feat.")
     }
   }
 
   func checkWritable() throws {
-    guard mode == .readWrite else { throw Failure(.cannotCreate, "the store was opened for reading only", at: .file(path), cure: "Open it for writing.") }
+    guard mode == .readWrite else {
+      throw Failure(.cannotCreate, "the store was opened for reading only", at: .file(path), cure: "Open it for writing.")
+    }
   }
 }
 

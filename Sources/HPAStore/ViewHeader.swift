@@ -93,13 +93,14 @@ extension ViewHeader {
   /// In what the features of another header differ from this one's. Times, state and the command line do not count.
   public func differences(from wanted: ViewHeader) -> [Difference] {
     zip(identity, wanted.identity).compactMap { stored, wanted in
-      stored.value == wanted.value ? nil : Difference(property: stored.property, stored: stored.value ?? "none", wanted: wanted.value ?? "none")
+      stored.value == wanted.value
+        ? nil : Difference(property: stored.property, stored: stored.value ?? "none", wanted: wanted.value ?? "none")
     }
   }
 
   private var identity: [(property: String, value: String?)] {
     [
-      ("dataset", dataset), ("dimension", "\(dimension)"), ("origin", origin.rawValue), ("checkpoint", lineage.checkpoint),
+      ("dataset", dataset), ("dimension", "\(dimension)"), ("origin", origin.rawValue),
       ("checkpoint SHA-256", lineage.checkpointSHA256), ("backbone", lineage.backbone), ("channel map", lineage.channelMap),
       ("size", lineage.size.map(String.init)), ("precision", lineage.precision), ("preprocessing", lineage.preprocessing),
       ("source", lineage.source), ("source SHA-256", lineage.sourceSHA256), ("program version", lineage.programVersion),
@@ -116,14 +117,18 @@ extension ViewHeader {
     struct Format: Decodable { let format: Int }
     let data = Data(json)
     if let format = try? decoder.decode(Format.self, from: data).format, format > ViewHeader.currentFormat {
-      throw Failure(.badData, "view '\(name)' has format \(format); this program reads up to \(ViewHeader.currentFormat)", at: .file(path), cure: "Use a newer hpa-feat.")
+      throw Failure(
+        .badData, "view '\(name)' has format \(format); this program reads up to \(ViewHeader.currentFormat)", at: .file(path),
+        cure: "Use a newer hpa-feat.")
     }
     do {
       self = try decoder.decode(ViewHeader.self, from: data)
     } catch {
       throw ViewHeader.damaged(name, "\(error)", path: path)
     }
-    guard self.name == name, ViewHeader.dimensions.contains(dimension) else { throw ViewHeader.damaged(name, "name or dimension is wrong", path: path) }
+    guard self.name == name, ViewHeader.dimensions.contains(dimension) else {
+      throw ViewHeader.damaged(name, "name or dimension is wrong", path: path)
+    }
   }
 
   private static func damaged(_ name: String, _ reason: String, path: String) -> Failure {

@@ -20,7 +20,9 @@ public final class ViewWriter: Sendable {
   private let allowed: Set<ImageID>
   let databases: (headers: MDB_dbi, vectors: MDB_dbi)
 
-  fileprivate init(store: FeatureStore, header: ViewHeader, part: [ImageID], expected: [ImageID], databases: (headers: MDB_dbi, vectors: MDB_dbi)) throws {
+  fileprivate init(
+    store: FeatureStore, header: ViewHeader, part: [ImageID], expected: [ImageID], databases: (headers: MDB_dbi, vectors: MDB_dbi)
+  ) throws {
     self.store = store
     self.header = header
     self.part = part
@@ -52,10 +54,13 @@ public final class ViewWriter: Sendable {
 
   private func check(_ rows: NamedRows<Float>) throws {
     guard rows.matrix.columns == header.dimension else {
-      throw Failure(.badData, "\(rows.matrix.columns) features for view '\(header.name)', which has \(header.dimension)", at: .file(store.path))
+      throw Failure(
+        .badData, "\(rows.matrix.columns) features for view '\(header.name)', which has \(header.dimension)", at: .file(store.path))
     }
     if let stranger = rows.ids.first(where: { !allowed.contains($0) }) {
-      throw Failure(.badData, "the id is not in the list of view '\(header.name)'", at: .file(store.path, id: stranger.text), cure: "Begin the view with all its ids.")
+      throw Failure(
+        .badData, "the id is not in the list of view '\(header.name)'", at: .file(store.path, id: stranger.text),
+        cure: "Begin the view with all its ids.")
     }
     if let row = rows.matrix.firstRowNotFinite {
       throw Failure(
@@ -72,7 +77,8 @@ public final class ViewWriter: Sendable {
       let missing = try part.filter { try transaction.get(databases.vectors, try $0.key()) == nil }
       if let first = missing.first {
         throw Failure(
-          .badData, "view '\(header.name)' still misses \(missing.count) of \(part.count) ids, the first is \(first)", at: .file(store.path, id: first.text),
+          .badData, "view '\(header.name)' still misses \(missing.count) of \(part.count) ids, the first is \(first)",
+          at: .file(store.path, id: first.text),
           cure: "Run the same command again; it does what is missing.")
       }
       return try store.settleState(of: header.name, databases.vectors, databases.headers, transaction)
@@ -102,9 +108,13 @@ extension FeatureStore {
 
   private func prepared(_ header: ViewHeader, expectedIDs: [ImageID]) throws -> ViewHeader {
     guard ViewHeader.isValid(name: header.name) else {
-      throw Failure(.usage, "'\(header.name)' is no name for a view", cure: "Use up to 200 letters, digits and . _ @ + -, such as --view hpav18@inceptionv4_800_f0.")
+      throw Failure(
+        .usage, "'\(header.name)' is no name for a view",
+        cure: "Use up to 200 letters, digits and . _ @ + -, such as --view hpav18@inceptionv4_800_f0.")
     }
-    guard ViewHeader.dimensions.contains(header.dimension) else { throw Failure(.usage, "view '\(header.name)' has \(header.dimension) features an image") }
+    guard ViewHeader.dimensions.contains(header.dimension) else {
+      throw Failure(.usage, "view '\(header.name)' has \(header.dimension) features an image")
+    }
     var seen = Set<[UInt8]>(minimumCapacity: expectedIDs.count)
     for id in expectedIDs where try !seen.insert(id.key()).inserted {
       throw Failure(.badData, "the id stands twice in the list of view '\(header.name)'", at: .id(id), cure: "Keep one row for each id.")
@@ -126,7 +136,9 @@ extension FeatureStore {
     let differences = stored.differences(from: wanted)
     guard !differences.isEmpty else { return }
     throw Failure(
-      .badData, "view '\(stored.name)' was made in another way\(other.map { " than that in \($0)" } ?? ""):\n    " + differences.map(\.description).joined(separator: "\n    "),
+      .badData,
+      "view '\(stored.name)' was made in another way\(other.map { " than that in \($0)" } ?? ""):\n    "
+        + differences.map(\.description).joined(separator: "\n    "),
       at: .file(path), cure: "Give another --view NAME, or remove it: hpa-feat store drop --store \(path) --view \(stored.name).")
   }
 
@@ -145,7 +157,9 @@ extension FeatureStore {
     return try settle(isComplete ? .complete : .writing, of: name, headers, transaction)
   }
 
-  private func settle(_ state: ViewHeader.State, of name: String, _ headers: MDB_dbi, _ transaction: borrowing Transaction) throws -> ViewHeader {
+  private func settle(_ state: ViewHeader.State, of name: String, _ headers: MDB_dbi, _ transaction: borrowing Transaction) throws
+    -> ViewHeader
+  {
     guard var header = try storedHeader(name, in: headers, transaction) else {
       throw Failure(.unavailable, "view '\(name)' was dropped while it was written", at: .file(path), cure: "Run the same command again.")
     }

@@ -15,7 +15,8 @@ struct FeatureExtractorTests {
     return stride(from: 0, to: shape[0], by: count).map { start in
       let range = start..<min(start + count, shape[0])
       return PixelBatch(
-        ids: range.map { ImageID("image\($0)") }, size: shape[2], pixels: Array(bytes[range.lowerBound * length..<range.upperBound * length]))
+        ids: range.map { ImageID("image\($0)") }, size: shape[2],
+        pixels: Array(bytes[range.lowerBound * length..<range.upperBound * length]))
     }
   }
 

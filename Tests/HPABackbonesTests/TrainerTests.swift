@@ -18,7 +18,8 @@ final class MadeImages: PixelBatchSource {
     batches = stride(from: 0, to: count, by: batch).map { start in
       let range = start..<min(start + batch, count)
       return PixelBatch(
-        ids: range.map { ImageID("image\($0)") }, size: size, pixels: images[range].flatMap { $0 }, labels: isLabelled ? Array(labels[range]) : [])
+        ids: range.map { ImageID("image\($0)") }, size: size, pixels: images[range].flatMap { $0 },
+        labels: isLabelled ? Array(labels[range]) : [])
     }
   }
 
@@ -97,9 +98,10 @@ struct TrainerTests {
     configuration.loss = .binaryCrossEntropy
     let start = try SafetensorsFile(folder.path("75.safetensors"))
     let trainer = try Trainer(configuration, initialWeights: start, programVersion: "test")
-    #expect(try trainer.network.store.items().first { $0.name == "conv1.weight" }.map { item in
-      if case .floats(let values) = item.values { values } else { [] }
-    } == start.floats("conv1.weight"))
+    #expect(
+      try trainer.network.store.items().first { $0.name == "conv1.weight" }.map { item in
+        if case .floats(let values) = item.values { values } else { [] }
+      } == start.floats("conv1.weight"))
     _ = try trainer.train(MadeImages.sources(size: 80), checkpoint: folder.path("80.safetensors"))
     #expect(try Checkpoint(folder.path("80.safetensors")).size == 80)
   }

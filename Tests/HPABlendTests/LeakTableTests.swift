@@ -65,7 +65,8 @@ import Testing
 
   @Test(arguments: [
     ("query,gallery,score\nt1,1_2_A1_1,nan\n", 2), ("query,gallery,score\nt1,1_2_A1_1,\n", 2), ("query,gallery,score\nt1,nobody,0.9\n", 2),
-    ("query,gallery,score\nt1,1_2_A1_1,0.9\nt1,blank,0.9\n", 3), ("query,gallery,score\n,1_2_A1_1,0.9\n", 2), ("query,gallery\nt1,1_2_A1_1\n", 1),
+    ("query,gallery,score\nt1,1_2_A1_1,0.9\nt1,blank,0.9\n", 3), ("query,gallery,score\n,1_2_A1_1,0.9\n", 2),
+    ("query,gallery\nt1,1_2_A1_1\n", 1),
   ])
   func `bad matches are refused with their row`(text: String, row: Int) throws {
     let path = try write(text)
@@ -76,7 +77,9 @@ import Testing
     #expect(failure?.cure != nil)
   }
 
-  @Test(arguments: ["Extra,Test,Target\ng,t,28\n", "Extra,Test,Target\ng,t,\n", "Extra,Test,Target\ng,,3\n", "Extra,Test,Target\ng,t,a b\n"])
+  @Test(arguments: [
+    "Extra,Test,Target\ng,t,28\n", "Extra,Test,Target\ng,t,\n", "Extra,Test,Target\ng,,3\n", "Extra,Test,Target\ng,t,a b\n",
+  ])
   func `a bad published table is refused with its row`(text: String) throws {
     let path = try write(text)
     let failure = #expect(throws: Failure.self) { try LeakTable(published: path) }

@@ -66,11 +66,13 @@ private func search(_ scores: [Double], positive: Set<Int>, _ search: ThresholdS
 
   private static let complete = (0..<28).map { "\($0),0.15\n" }.joined()
 
-  @Test(arguments: [
-    ("class,threshold\n28,0.15\n", 2), ("class,threshold\nNucleoli,0.15\n", 2), ("class,threshold\n0,high\n", 2), ("class,threshold\n0,nan\n", 2),
-    ("class,threshold\n0,0.1\n0,0.2\n", 3), ("class,threshold\n" + complete + "3,0.2\n", 30), ("id,threshold\n0,0.15\n", 1),
-    ("class,threshold\n0,0.15\n", nil), ("", nil),
-  ] as [(String, Int?)])
+  @Test(
+    arguments: [
+      ("class,threshold\n28,0.15\n", 2), ("class,threshold\nNucleoli,0.15\n", 2), ("class,threshold\n0,high\n", 2),
+      ("class,threshold\n0,nan\n", 2),
+      ("class,threshold\n0,0.1\n0,0.2\n", 3), ("class,threshold\n" + complete + "3,0.2\n", 30), ("id,threshold\n0,0.15\n", 1),
+      ("class,threshold\n0,0.15\n", nil), ("", nil),
+    ] as [(String, Int?)])
   func `a bad threshold file is refused with its row`(text: String, row: Int?) throws {
     let folder = try TemporaryFolder()
     let path = folder.path("thresholds.csv")

@@ -9,21 +9,26 @@ import Testing
   func `The published blend and its leak step come out row by row`() throws {
     let folder = try TemporaryFolder()
     let members = [
-      ("inceptionv3_800", 31), ("inceptionv3_650", 11), ("inceptionv4_800", 21), ("inceptionv4_650", 6), ("xception_800", 9), ("xception_650", 2),
+      ("inceptionv3_800", 31), ("inceptionv3_650", 11), ("inceptionv4_800", 21), ("inceptionv4_650", 6), ("xception_800", 9),
+      ("xception_650", 2),
       ("xception_512", 15), ("featureconcat_incv3_800_incv4_800_xcep_800", 13), ("featureconcat_incv3_800_incv4_800_xcep_800_2", 13),
     ]
     let published = [
-      0.422, 0.15, 0.454, 0.29, 0.348, 0.331, 0.15, 0.572, 0.15, 0.15, 0.15, 0.15, 0.15, 0.15, 0.15, 0.15, 0.299, 0.15, 0.15, 0.15, 0.15, 0.318,
+      0.422, 0.15, 0.454, 0.29, 0.348, 0.331, 0.15, 0.572, 0.15, 0.15, 0.15, 0.15, 0.15, 0.15, 0.15, 0.15, 0.299, 0.15, 0.15, 0.15, 0.15,
+      0.318,
       0.15, 0.336, 0.15, 0.355, 0.15, 0.15,
     ]
-    try FileBytes.write("class,threshold\n" + published.enumerated().map { "\($0.offset),\($0.element)\n" }.joined(), to: folder.path("thresholds.csv"))
+    try FileBytes.write(
+      "class,threshold\n" + published.enumerated().map { "\($0.offset),\($0.element)\n" }.joined(), to: folder.path("thresholds.csv"))
     let result = try Program.run(
       members.flatMap { ["--member", SharedData.path("vpp/\($0.0)_score.npy") + "=\($0.1)"] }.prefixed(with: "blend") + [
         "--ids", SharedData.path("vpp/sample_submission.csv"), "--thresholds", folder.path("thresholds.csv"), "--leaks",
         SharedData.path("vpp/leak_test_matches.csv"), "--out", folder.path("submission.csv"),
       ])
     #expect(result.status == 0, "\(result.standardError)")
-    for (ours, theirs) in [("submission_without_leaks.csv", "summary_final_1_multhr.csv"), ("submission.csv", "summary_final_1_multhr_lk.csv")] {
+    for (ours, theirs) in [
+      ("submission_without_leaks.csv", "summary_final_1_multhr.csv"), ("submission.csv", "summary_final_1_multhr_lk.csv"),
+    ] {
       #expect(try LabelTable(contentsOf: folder.path(ours)) == LabelTable(contentsOf: SharedData.path("vpp/\(theirs)")), "\(ours)")
     }
   }
@@ -41,7 +46,8 @@ import Testing
     #expect(found.images == 31_072)
     #expect(
       found.classes.map(\.images) == [
-        12885, 1254, 3621, 1561, 1858, 2513, 1008, 2822, 53, 45, 28, 1093, 688, 537, 1066, 21, 530, 210, 902, 1482, 172, 3777, 802, 2965, 322, 8228,
+        12885, 1254, 3621, 1561, 1858, 2513, 1008, 2822, 53, 45, 28, 1093, 688, 537, 1066, 21, 530, 210, 902, 1482, 172, 3777, 802, 2965,
+        322, 8228,
         328, 11,
       ])
     #expect(found.labelsPerImage.dropFirst() == [15126, 12485, 3160, 299, 2])
@@ -52,7 +58,8 @@ import Testing
     let folder = try TemporaryFolder()
     for name in ["a.csv", "b.csv"] {
       let result = try Program.run([
-        "folds", "--labels", SharedData.path("hpaic/train.csv"), "--count", "10", "--scheme", scheme, "--seed", "7", "--out", folder.path(name),
+        "folds", "--labels", SharedData.path("hpaic/train.csv"), "--count", "10", "--scheme", scheme, "--seed", "7", "--out",
+        folder.path(name),
       ])
       #expect(result.status == 0, "\(result.standardError)")
     }

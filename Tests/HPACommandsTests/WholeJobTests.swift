@@ -49,10 +49,13 @@ import Testing
       _ = try Program.shell("timeout -s KILL \(seconds) \"$hpa\" \(line) --store killed.lmdb --view train@c", in: folder.path)
     }
     try hpa("\(line) --store killed.lmdb --view train@c", in: folder)
-    for store in ["whole", "killed"] { try hpa("store export --store \(store).lmdb --view train@c --out \(store).npy --ids \(store).csv", in: folder) }
+    for store in ["whole", "killed"] {
+      try hpa("store export --store \(store).lmdb --view train@c --out \(store).npy --ids \(store).csv", in: folder)
+    }
     #expect(try FileBytes.read(folder.path("whole.npy")) == FileBytes.read(folder.path("killed.npy")))
     #expect(try FileBytes.read(folder.path("whole.csv")) == FileBytes.read(folder.path("killed.csv")))
-    let other = try Program.run("\(line) --store killed.lmdb --view train@c --channels rgbb".split(separator: " ").map(String.init), in: folder.path)
+    let other = try Program.run(
+      "\(line) --store killed.lmdb --view train@c --channels rgbb".split(separator: " ").map(String.init), in: folder.path)
     #expect(other.status == 65 && other.standardError.contains("channel map"), "\(other.standardError)")
   }
 

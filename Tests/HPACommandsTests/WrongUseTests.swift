@@ -105,12 +105,27 @@ import Testing
   }
 
   @Test(arguments: [
-    ("datasets: {train: {images: a, labels: l.csv}, test: {images: b, ids: i.csv}}\nmodels: {m: {backbone: xception}}\n", 1, "'name' is missing"),
+    (
+      "datasets: {train: {images: a, labels: l.csv}, test: {images: b, ids: i.csv}}\nmodels: {m: {backbone: xception}}\n", 1,
+      "'name' is missing"
+    ),
     ("name: x\nmodel: {}\n", 1, "'datasets' is missing"),
-    ("name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, sise: 96}\n", 6, "'models.m.sise' is no known key"),
-    ("name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b}\nmodels:\n  m: {backbone: xception}\n", 4, "names no ids"),
-    ("name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, size: 12}\n", 6, "not a whole number from 96"),
-    ("name: x\ndatasets:\n  train: {images: a, labels: l.csv, layout: png}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception}\n", 3, "not one of"),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, sise: 96}\n",
+      6, "'models.m.sise' is no known key"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b}\nmodels:\n  m: {backbone: xception}\n", 4,
+      "names no ids"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, size: 12}\n",
+      6, "not a whole number from 96"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv, layout: png}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception}\n",
+      3, "not one of"
+    ),
     ("name: [x\n", nil, "is no YAML"),
   ])
   func `A mistake in hpa.yaml is shown with its line`(yaml: String, line: Int?, message: String) throws {
@@ -123,7 +138,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "demo-data", "import", "stats", "folds", "train", "extract", "predict", "store", "search", "stack-train", "thresholds", "blend", "evaluate", "report",
+    "demo-data", "import", "stats", "folds", "train", "extract", "predict", "store", "search", "stack-train", "thresholds", "blend",
+    "evaluate", "report",
   ])
   func `Every verb's help has an example`(verb: String) throws {
     let result = try Program.run([verb, "--help"])

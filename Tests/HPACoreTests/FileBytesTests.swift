@@ -57,7 +57,9 @@ import Testing
   }
 
   @Test func `Streams of one seed differ, and equal seeds repeat`() {
-    var (one, two, again) = (SeededGenerator(seed: 1, stream: "a"), SeededGenerator(seed: 1, stream: "b"), SeededGenerator(seed: 1, stream: "a"))
+    var (one, two, again) = (
+      SeededGenerator(seed: 1, stream: "a"), SeededGenerator(seed: 1, stream: "b"), SeededGenerator(seed: 1, stream: "a")
+    )
     let first = one.next()
     #expect(first != two.next() && first == again.next())
   }
@@ -65,7 +67,10 @@ import Testing
   @Test(.enabled(if: Python.isPresent, "needs scripts/setup test")) func `Normal numbers pass a Kolmogorov-Smirnov test`() throws {
     let folder = try TemporaryFolder()
     var generator = SeededGenerator(seed: 20_181_231)
-    try NumpyFile.write(Matrix<Double>(rows: 20_000, columns: 1, values: (0..<20_000).map { _ in generator.normal() }), to: folder.path("n.npy"))
-    try Python.run("import numpy, scipy.stats, sys; p = scipy.stats.kstest(numpy.load(sys.argv[1])[:, 0], 'norm').pvalue; assert p > 1e-3, p", [folder.path("n.npy")])
+    try NumpyFile.write(
+      Matrix<Double>(rows: 20_000, columns: 1, values: (0..<20_000).map { _ in generator.normal() }), to: folder.path("n.npy"))
+    try Python.run(
+      "import numpy, scipy.stats, sys; p = scipy.stats.kstest(numpy.load(sys.argv[1])[:, 0], 'norm').pvalue; assert p > 1e-3, p",
+      [folder.path("n.npy")])
   }
 }

@@ -21,7 +21,8 @@ extension NumpyFileTests {
   @Test(
     .enabled(if: Python.isPresent, "needs scripts/setup test"),
     arguments: [
-      ("n.arange(6).reshape(2, 3)", "holds '<i8'"), ("n.zeros((3, 2), 'f4', order='F')", "Fortran order"), ("n.zeros(3, 'f4')", "not two dimensions"),
+      ("n.arange(6).reshape(2, 3)", "holds '<i8'"), ("n.zeros((3, 2), 'f4', order='F')", "Fortran order"),
+      ("n.zeros(3, 'f4')", "not two dimensions"),
       ("n.zeros((2, 2), '>f4')", "holds '>f4'"),
     ])
   func `Another type, order or rank is refused with what to type`(expression: String, message: String) throws {

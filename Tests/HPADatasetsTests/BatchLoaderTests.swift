@@ -22,7 +22,9 @@ private func all(_ loader: BatchLoader) throws -> [PixelBatch] {
 }
 
 @Suite(.timeLimit(.minutes(1))) struct BatchLoaderTests {
-  @Test(arguments: [1, 2, 4, 64], [1, 3]) func `batches come in order with the same bytes for any number of threads`(threads: Int, prefetch: Int) throws {
+  @Test(arguments: [1, 2, 4, 64], [1, 3]) func `batches come in order with the same bytes for any number of threads`(
+    threads: Int, prefetch: Int
+  ) throws {
     let ids = ids(23)
     let labels = ids.indices.map { LabelSet([$0 % 28]) }
     let options = BatchLoader.Options(batchSize: 5, size: size, threads: threads, prefetch: prefetch)
@@ -38,8 +40,11 @@ private func all(_ loader: BatchLoader) throws -> [PixelBatch] {
     #expect(try loader.next() == nil)
   }
 
-  @Test(arguments: [(10, 5, 2), (9, 5, 1), (4, 5, 0), (0, 5, 0)]) func `a last short batch is dropped where asked`(count: Int, batch: Int, expected: Int) throws {
-    let loader = try BatchLoader(ids: ids(count), options: .init(batchSize: batch, size: size, threads: 2, dropsLast: true), pixels: picture)
+  @Test(arguments: [(10, 5, 2), (9, 5, 1), (4, 5, 0), (0, 5, 0)]) func `a last short batch is dropped where asked`(
+    count: Int, batch: Int, expected: Int
+  ) throws {
+    let loader = try BatchLoader(
+      ids: ids(count), options: .init(batchSize: batch, size: size, threads: 2, dropsLast: true), pixels: picture)
     #expect(loader.batchCount == expected)
     let batches = try all(loader)
     #expect(batches.count == expected && batches.allSatisfy { $0.ids.count == batch && $0.labels.isEmpty })
@@ -156,6 +161,8 @@ private func all(_ loader: BatchLoader) throws -> [PixelBatch] {
   }
 
   @Test func `labels that do not match the ids are refused`() {
-    #expect(throws: Failure.self) { try BatchLoader(ids: ["a", "b"], labels: [[0]], options: .init(batchSize: 1, size: size), pixels: picture) }
+    #expect(throws: Failure.self) {
+      try BatchLoader(ids: ["a", "b"], labels: [[0]], options: .init(batchSize: 1, size: size), pixels: picture)
+    }
   }
 }

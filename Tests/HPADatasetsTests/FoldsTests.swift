@@ -105,7 +105,9 @@ private func randomTable(_ count: Int, seed: UInt64) throws -> LabelTable {
   @Test(arguments: Folds.Scheme.allCases) func `duplicates stay together, along chains`(scheme: Folds.Scheme) throws {
     let table = try randomTable(400, seed: testSeed())
     let folder = try TemporaryFolder()
-    let pairs = stride(from: 0, to: 120, by: 3).map { "image-\($0),image-\($0 + 200)\nother-\($0),image-\($0 + 200)\nother-\($0),image-\($0 + 1)\n" }
+    let pairs = stride(from: 0, to: 120, by: 3).map {
+      "image-\($0),image-\($0 + 200)\nother-\($0),image-\($0 + 200)\nother-\($0),image-\($0 + 1)\n"
+    }
     try FileBytes.write("query,gallery\n" + pairs.joined(), to: folder.path("pairs.csv"))
     let groups = try ImageGroups(contentsOf: folder.path("pairs.csv"), for: table)
     #expect(groups.idsOutside(table).count == 40)
@@ -130,21 +132,22 @@ private func randomTable(_ count: Int, seed: UInt64) throws -> LabelTable {
     #expect(try Folds.read(folder.path("folds.csv"), for: table.ids, count: 3) == folds)
   }
 
-  @Test(arguments: [
-    ("Id,Fold\na,0\nb,1\nx,0\n", 4, "not among"),
-    ("Id,Fold\na,0\nb,1\n", nil, "no row"),
-    ("Id,Fold\na,0\nb,1\nc,2\n", 4, "no fold"),
-    ("Id,Fold\na,0\nb,-1\nc,1\n", 3, "no fold"),
-    ("Id,Fold\na,0\nb,one\nc,1\n", 3, "no fold"),
-    ("Id,Fold\na,0\nb,0\nb,1\nc,1\n", 4, "twice"),
-    ("Id,Fold\na,0\nb,0\nc,0\n", nil, "no training"),
-    ("Id,Part\na,0\n", 1, "no column 'Fold'"),
-    ("Id,Split,Part\na,0,train\nb,0,test\nc,0,train\n", 3, "no part"),
-    ("Id,Split,Part\na,0,train\nb,0,train\nc,0,train\na,1,train\nb,1,train\nc,1,validation\n", nil, "no validation"),
-    ("Id,Split,Part\na,0,train\nb,0,train\nc,0,validation\na,1,train\nb,1,validation\n", nil, "no row for this id in split 1"),
-    ("Id,Split,Part\na,0,train\nb,0,train\nc,0,validation\nc,0,train\n", 5, "twice"),
-    ("Id,Split,Part\na,0,train\nb,0,train\nc,0,validation\n", nil, "in split 1"),
-  ] as [(String, Int?, String)])
+  @Test(
+    arguments: [
+      ("Id,Fold\na,0\nb,1\nx,0\n", 4, "not among"),
+      ("Id,Fold\na,0\nb,1\n", nil, "no row"),
+      ("Id,Fold\na,0\nb,1\nc,2\n", 4, "no fold"),
+      ("Id,Fold\na,0\nb,-1\nc,1\n", 3, "no fold"),
+      ("Id,Fold\na,0\nb,one\nc,1\n", 3, "no fold"),
+      ("Id,Fold\na,0\nb,0\nb,1\nc,1\n", 4, "twice"),
+      ("Id,Fold\na,0\nb,0\nc,0\n", nil, "no training"),
+      ("Id,Part\na,0\n", 1, "no column 'Fold'"),
+      ("Id,Split,Part\na,0,train\nb,0,test\nc,0,train\n", 3, "no part"),
+      ("Id,Split,Part\na,0,train\nb,0,train\nc,0,train\na,1,train\nb,1,train\nc,1,validation\n", nil, "no validation"),
+      ("Id,Split,Part\na,0,train\nb,0,train\nc,0,validation\na,1,train\nb,1,validation\n", nil, "no row for this id in split 1"),
+      ("Id,Split,Part\na,0,train\nb,0,train\nc,0,validation\nc,0,train\n", 5, "twice"),
+      ("Id,Split,Part\na,0,train\nb,0,train\nc,0,validation\n", nil, "in split 1"),
+    ] as [(String, Int?, String)])
   func `a wrong fold file is refused with its row`(text: String, row: Int?, message: String) throws {
     let folder = try TemporaryFolder()
     try FileBytes.write(text, to: folder.path("folds.csv"))

@@ -24,13 +24,16 @@ let hasTrainCSV = SharedData.has("hpaic/train.csv")
   @Test(.enabled(if: hasTrainCSV, "needs ../shared/data")) func `train.csv has the published counts`() throws {
     let statistics = LabelStatistics(try LabelTable(contentsOf: trainCSV))
     #expect(statistics.images == 31072)
-    #expect(statistics.classes.map(\.images) == [
-      12885, 1254, 3621, 1561, 1858, 2513, 1008, 2822, 53, 45, 28, 1093, 688, 537, 1066, 21, 530, 210, 902, 1482, 172, 3777, 802, 2965, 322, 8228, 328, 11,
-    ])
+    #expect(
+      statistics.classes.map(\.images) == [
+        12885, 1254, 3621, 1561, 1858, 2513, 1008, 2822, 53, 45, 28, 1093, 688, 537, 1066, 21, 530, 210, 902, 1482, 172, 3777, 802, 2965,
+        322, 8228, 328, 11,
+      ])
     #expect(statistics.labelsPerImage == [0, 15126, 12485, 3160, 299, 2])
   }
 
-  @Test(.enabled(if: hasTrainCSV && Python.isPresent, "needs ../shared/data and scripts/setup test")) func `co-occurrence equals NumPy's product`() throws {
+  @Test(.enabled(if: hasTrainCSV && Python.isPresent, "needs ../shared/data and scripts/setup test"))
+  func `co-occurrence equals NumPy's product`() throws {
     let statistics = LabelStatistics(try LabelTable(contentsOf: trainCSV))
     let text = try Python.run(
       """

@@ -21,7 +21,9 @@ final class PictureRecorder: SyntheticWriter {
 
   func writeGrayPNG(_ plane: [UInt8], width: Int, height: Int, path: String) throws { keep("png", plane, width, height, path) }
   func writeGrayTIFF(_ plane: [UInt8], width: Int, height: Int, path: String) throws { keep("tiff", plane, width, height, path) }
-  func writeRGBJPEG(_ pixels: [UInt8], width: Int, height: Int, quality: Int, path: String) throws { keep("jpeg", pixels, width, height, path) }
+  func writeRGBJPEG(_ pixels: [UInt8], width: Int, height: Int, quality: Int, path: String) throws {
+    keep("jpeg", pixels, width, height, path)
+  }
 
   private func keep(_ form: String, _ bytes: [UInt8], _ width: Int, _ height: Int, _ path: String) {
     let name = path.split(separator: "/").suffix(2).joined(separator: "/")
@@ -65,7 +67,8 @@ final class PictureRecorder: SyntheticWriter {
   @Test func `every picture has its row and every row its four pictures`() throws {
     let (folder, recorder) = try generate(configuration(seed: testSeed()))
     func names(_ table: String, _ subfolder: String, _ suffix: String) throws -> [String] {
-      try ImageID.list(contentsOf: folder.path(table)).flatMap { id in Stain.allCases.map { "\(subfolder)/\(id)_\($0.rawValue).\(suffix)" } }
+      try ImageID.list(contentsOf: folder.path(table)).flatMap { id in Stain.allCases.map { "\(subfolder)/\(id)_\($0.rawValue).\(suffix)" }
+      }
     }
     let test = try names("sample_submission.csv", "test", "png")
     let expected = try names("train.csv", "train", "png") + test + names("HPAv18.csv", "hpav18", "jpg")
@@ -73,13 +76,17 @@ final class PictureRecorder: SyntheticWriter {
     #expect(Set(recorder.pictures.keys) == Set(expected + tiff))
     #expect(recorder.pictures.count == 4 * (3 + 12 + 8 + 1))
     for name in tiff { #expect(recorder.pictures[name]?.width == 96) }
-    #expect(try LabelTable(contentsOf: folder.path("truth/test_labels.csv")).ids == ImageID.list(contentsOf: folder.path("sample_submission.csv")))
+    #expect(
+      try LabelTable(contentsOf: folder.path("truth/test_labels.csv")).ids == ImageID.list(contentsOf: folder.path("sample_submission.csv"))
+    )
     #expect(try FileBytes.read(folder.path("sample_submission.csv")).starts(with: Array("Id,Predicted\n".utf8)))
   }
 
   @Test func `ids have the form of the real ones`() throws {
     let plan = SyntheticPlan(configuration(seed: testSeed()))
-    for entry in plan.train + plan.test { #expect(entry.id.text.wholeMatch(of: /[0-9a-f]{8}-[0-9a-f]{4}-11e8-[0-9a-f]{4}-ac1f6b6435d0/) != nil, "\(entry.id)") }
+    for entry in plan.train + plan.test {
+      #expect(entry.id.text.wholeMatch(of: /[0-9a-f]{8}-[0-9a-f]{4}-11e8-[0-9a-f]{4}-ac1f6b6435d0/) != nil, "\(entry.id)")
+    }
     for entry in plan.gallery { #expect(entry.id.text.wholeMatch(of: /\d+_\d+_[A-H]\d{1,2}_[12]/) != nil, "\(entry.id)") }
     #expect(Set((plan.train + plan.test + plan.gallery).map(\.id)).count == 3 + 12 + 8)
   }
@@ -132,7 +139,9 @@ final class PictureRecorder: SyntheticWriter {
     let means = Dictionary(
       uniqueKeysWithValues: Stain.allCases.map { stain in
         let pixels = ServedPicture.pixels(plane, stain: stain)
-        return (stain, (0..<3).map { channel in Double(stride(from: channel, to: pixels.count, by: 3).reduce(0) { $0 + Int(pixels[$1]) }) / 256 })
+        return (
+          stain, (0..<3).map { channel in Double(stride(from: channel, to: pixels.count, by: 3).reduce(0) { $0 + Int(pixels[$1]) }) / 256 }
+        )
       })
     for (stain, channel) in [(Stain.red, 0), (.green, 1), (.blue, 2)] {
       for other in 0..<3 where other != channel { #expect(means[stain]![channel] > 10 * means[stain]![other]) }

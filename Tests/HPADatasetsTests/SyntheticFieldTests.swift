@@ -68,7 +68,9 @@ struct ExpectedPlace: Sendable, CustomTestStringConvertible {
     #expect(Set(LabelDistribution.weights.map(\.location)).isSubset(of: ProteinPattern.all.map(\.location)))
   }
 
-  @Test(arguments: [(14, Stain.red), (6, Stain.yellow)]) func `a protein that shares a stain's structure follows that stain`(location: Int, stain: Stain) {
+  @Test(arguments: [(14, Stain.red), (6, Stain.yellow)]) func `a protein that shares a stain's structure follows that stain`(
+    location: Int, stain: Stain
+  ) {
     let (_, rendering) = render([location], seed: testSeed())
     #expect(correlation(Array(rendering.stack.plane(Stain.green.index)), Array(rendering.stack.plane(stain.index))) > 0.85)
   }
@@ -97,7 +99,13 @@ struct ExpectedPlace: Sendable, CustomTestStringConvertible {
       let plane = Array(rendering.stack.plane(stain.index))
       var (nucleus, cytoplasm, background) = (Mean(), Mean(), Mean())
       for pixel in plane.indices {
-        if map.isNucleus(pixel) { nucleus.add(plane[pixel]) } else if map.isCytoplasm(pixel) { cytoplasm.add(plane[pixel]) } else { background.add(plane[pixel]) }
+        if map.isNucleus(pixel) {
+          nucleus.add(plane[pixel])
+        } else if map.isCytoplasm(pixel) {
+          cytoplasm.add(plane[pixel])
+        } else {
+          background.add(plane[pixel])
+        }
       }
       if stain == .blue {
         #expect(nucleus.value > 10 * cytoplasm.value)

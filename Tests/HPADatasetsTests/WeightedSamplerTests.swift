@@ -49,7 +49,8 @@ import Testing
     #expect(Array(weights.values[0...3]) == [1, 2, 4, 4])
   }
 
-  @Test(arguments: [[], [1], Array(repeating: 0, count: 28), Array(repeating: -1, count: 28), Array(repeating: .nan, count: 28)] as [[Double]])
+  @Test(
+    arguments: [[], [1], Array(repeating: 0, count: 28), Array(repeating: -1, count: 28), Array(repeating: .nan, count: 28)] as [[Double]])
   func `weights that cannot be are refused`(values: [Double]) {
     #expect(throws: Failure.self) { try ClassWeights(values) }
   }

@@ -13,9 +13,11 @@ import Testing
     return (folder, try StainFolder(folder.path))
   }
 
-  @Test(arguments: [
-    ("rgbr", [10, 200, 31, 10]), ("rgbb", [10, 200, 31, 31]), ("rgbm", [10, 200, 31, 105]), ("luma", [124, 124, 124, 124]), ("max", [200, 200, 200, 200]),
-  ] as [(String, [UInt8])])
+  @Test(
+    arguments: [
+      ("rgbr", [10, 200, 31, 10]), ("rgbb", [10, 200, 31, 31]), ("rgbm", [10, 200, 31, 105]), ("luma", [124, 124, 124, 124]),
+      ("max", [200, 200, 200, 200]),
+    ] as [(String, [UInt8])])
   func `every preset takes the channels it names`(name: String, levels: [UInt8]) throws {
     let (folder, stains) = try Self.folder(pixel: [10, 200, 31])
     #expect(try stains.stack(of: "a", channelMap: .named(name)).pixels == levels)
@@ -32,7 +34,8 @@ import Testing
   func `luma equals Pillow's`() throws {
     let folder = try TemporaryFolder()
     var generator = SeededGenerator(seed: testSeed())
-    let image = RasterImage(width: 100, height: 40, channels: 3, samples: .bytes((0..<12000).map { _ in UInt8(generator.index(below: 256)) }))
+    let image = RasterImage(
+      width: 100, height: 40, channels: 3, samples: .bytes((0..<12000).map { _ in UInt8(generator.index(below: 256)) }))
     for stain in Stain.allCases { try ImageFile.write(image, to: folder.path("a_\(stain.rawValue).png")) }
     try Python.run(
       "import sys; from PIL import Image; open(sys.argv[2], 'wb').write(Image.open(sys.argv[1]).convert('L').tobytes())",
@@ -46,7 +49,9 @@ import Testing
     let warnings = try stains.read("a", channelMap: .rgbb).warnings
     #expect(warnings.filter { if case .emptyChannel = $0.kind { true } else { false } }.map(\.stain) == [.blue, .yellow])
     #expect(warnings.last?.kind == .emptyChannel(mean: 10, brightest: "R", brightestMean: 200))
-    #expect(warnings.last?.description.contains("a_yellow.png: the channel taken is nearly empty (mean 10.0), R carries the picture (mean 200.0)") == true)
+    #expect(
+      warnings.last?.description.contains("a_yellow.png: the channel taken is nearly empty (mean 10.0), R carries the picture (mean 200.0)")
+        == true)
     withExtendedLifetime(folder) {}
   }
 

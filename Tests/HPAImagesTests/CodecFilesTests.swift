@@ -28,7 +28,8 @@ import Testing
   @Test func `a file cut off at any byte is a failure`() throws {
     let folder = try #require(CodecFiles.folder)
     let names = [
-      "png-0-8-False.png", "png-2-16-True.png", "png-palette-4.png", "tiff-grey-16-little-None-strips.tif", "tiff-planes-8-big-lzw-tiles.tif",
+      "png-0-8-False.png", "png-2-16-True.png", "png-palette-4.png", "tiff-grey-16-little-None-strips.tif",
+      "tiff-planes-8-big-lzw-tiles.tif",
       "tiff-rgb-8-little-deflate-strips.tif", "tiff-grey-8-little-packbits-strips.tif", "pillow-tiff_lzw.tif", "pillow-None.tif",
       "jpeg-L-0-False.jpg", "jpeg-RGB-2-False.jpg", "jpeg-RGB-0-True.jpg",
     ]
@@ -51,7 +52,10 @@ import Testing
       for _ in 0..<8 {
         var broken = bytes
         // The first bytes hold the headers, where most harm is done.
-        for _ in 0..<3 { broken[generator.index(below: generator.index(below: 2) == 0 ? min(400, bytes.count) : bytes.count)] = UInt8(generator.index(below: 256)) }
+        for _ in 0..<3 {
+          broken[generator.index(below: generator.index(below: 2) == 0 ? min(400, bytes.count) : bytes.count)] = UInt8(
+            generator.index(below: 256))
+        }
         _ = try? ImageFile.decode(broken, path: row[0])
       }
     }
@@ -63,7 +67,8 @@ import Testing
     for stain in Stain.allCases { try FileBytes.write(five, to: folder.path("x_\(stain.rawValue).tif")) }
     let stains = try StainFolder(folder.path)
     let failure = #expect(throws: Failure.self) { try stains.stack(of: "x") }
-    #expect(failure?.kind == .badData && failure?.message.hasPrefix("5 channels") == true && failure?.place.path == folder.path("x_red.tif"))
+    #expect(
+      failure?.kind == .badData && failure?.message.hasPrefix("5 channels") == true && failure?.place.path == folder.path("x_red.tif"))
   }
 }
 

@@ -50,11 +50,14 @@ import Testing
     let words = RasterImage(width: 1, height: 1, channels: 1, samples: .words([7]))
     let grey = RasterImage(width: 1, height: 1, grey: [7])
     let cases: [(RasterImage, ImageFile.Encoding)] = [
-      (pair, .png()), (pair, .tiff()), (pair, .jpeg()), (words, .jpeg()), (grey, .png(level: 10)), (grey, .jpeg(quality: 0)), (grey, .tiff(tileSide: 20)),
+      (pair, .png()), (pair, .tiff()), (pair, .jpeg()), (words, .jpeg()), (grey, .png(level: 10)), (grey, .jpeg(quality: 0)),
+      (grey, .tiff(tileSide: 20)),
     ]
     for (image, encoding) in cases {
       #expect(throws: Failure.self) { try ImageFile.write(image, to: folder.path("picture"), as: encoding) }
-      do { try ImageFile.write(image, to: folder.path("picture"), as: encoding) } catch let failure as Failure { #expect(failure.kind == .usage) }
+      do { try ImageFile.write(image, to: folder.path("picture"), as: encoding) } catch let failure as Failure {
+        #expect(failure.kind == .usage)
+      }
     }
     #expect(throws: Failure.self) { try ImageFile.read(folder.path("picture")) }
   }

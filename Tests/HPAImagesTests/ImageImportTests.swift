@@ -72,7 +72,8 @@ import Testing
     #expect(report.imported + report.alreadyThere == 1 && report.rejected.map(\.id) == ["b_1", "c"])
     let list = try CSVTable(contentsOf: skipping.rejectList)
     #expect(list.header == ["Id", "Reason", "File"])
-    #expect(list.rows.map { $0[0] } == ["b_1", "c"] && list.rows[1].fields[1...] == ["the red stain is missing", "\(job.images)/c_red.png"])
+    #expect(
+      list.rows.map { $0[0] } == ["b_1", "c"] && list.rows[1].fields[1...] == ["the red stain is missing", "\(job.images)/c_red.png"])
     #expect(try StainFolder("\(job.out)/4").ids() == ["a"])
   }
 
@@ -96,7 +97,8 @@ import Testing
     _ = try later.run()
     let record = try #require(try JSONSerialization.jsonObject(with: Data(FileBytes.read("\(job.out)/import.json"))) as? [String: Any])
     #expect(record["programVersions"] as? [String] == ["1.0", "1.1"])
-    #expect(record["layout"] as? String == "kaggle-png" && record["channelMap"] as? String == "rgbr" && record["sizes"] as? [Int] == [4, 8])
+    #expect(
+      record["layout"] as? String == "kaggle-png" && record["channelMap"] as? String == "rgbr" && record["sizes"] as? [Int] == [4, 8])
   }
 
   @Test(arguments: [[], [0], [8, 8], [-3], [20000]]) func `impossible sizes are usage errors`(sizes: [Int]) throws {

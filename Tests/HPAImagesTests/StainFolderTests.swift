@@ -10,7 +10,8 @@ import Testing
   init() throws { folder = try TemporaryFolder() }
 
   private func write(_ name: String, level: UInt8, side: Int = 2, as encoding: ImageFile.Encoding = .png()) throws {
-    try ImageFile.write(RasterImage(width: side, height: side, grey: Array(repeating: level, count: side * side)), to: folder.path(name), as: encoding)
+    try ImageFile.write(
+      RasterImage(width: side, height: side, grey: Array(repeating: level, count: side * side)), to: folder.path(name), as: encoding)
   }
 
   private func failure(of id: ImageID, layout: ImageLayout? = nil) throws -> Failure? {
@@ -29,7 +30,10 @@ import Testing
   }
 
   @Test func `ids are listed in byte order; other files, part files and hidden files are not images`() throws {
-    for name in ["b_red.png", "a_b_green.png", "a_blue.png", "B_yellow.png", "a_pink.png", "c_red.png.part-12-34", "._d_red.png", "_red.png", "e_red.txt"] {
+    for name in [
+      "b_red.png", "a_b_green.png", "a_blue.png", "B_yellow.png", "a_pink.png", "c_red.png.part-12-34", "._d_red.png", "_red.png",
+      "e_red.txt",
+    ] {
       try FileBytes.write([1], to: folder.path(name))
     }
     #expect(try StainFolder(folder.path).ids() == ["B", "a", "a_b", "b"])
@@ -66,7 +70,8 @@ import Testing
 
   @Test func `blank stains, 16-bit files of a low range and pictures that are not square are told`() throws {
     for (stain, samples) in zip(Stain.allCases, [[5, 5], [0, 4000], [0, 65535], [1, 2]] as [[UInt16]]) {
-      try ImageFile.write(RasterImage(width: 2, height: 1, channels: 1, samples: .words(samples)), to: folder.path("x_\(stain.rawValue).png"))
+      try ImageFile.write(
+        RasterImage(width: 2, height: 1, channels: 1, samples: .words(samples)), to: folder.path("x_\(stain.rawValue).png"))
     }
     let kinds = try StainFolder(folder.path).read("x").warnings.map { ($0.stain, $0.kind) }
     let expected: [(Stain, StainWarning.Kind)] = [
@@ -79,7 +84,8 @@ import Testing
 
   @Test func `composites show red, green and blue, and add yellow to red and green`() {
     let stack = PixelStack(height: 1, width: 2, pixels: [10, 250, 20, 30, 40, 50, 5, 100])
-    #expect(Composite.redGreenBlue.image(of: stack) == RasterImage(width: 2, height: 1, channels: 3, samples: .bytes([10, 20, 40, 250, 30, 50])))
+    #expect(
+      Composite.redGreenBlue.image(of: stack) == RasterImage(width: 2, height: 1, channels: 3, samples: .bytes([10, 20, 40, 250, 30, 50])))
     #expect(Composite.withYellow.image(of: stack).samples == .bytes([15, 25, 40, 255, 130, 50]))
   }
 }

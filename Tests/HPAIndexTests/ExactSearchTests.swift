@@ -28,7 +28,9 @@ import Testing
 
   private func expectEqual(_ ours: [Match], _ theirs: [Match]) {
     #expect(ours.count == theirs.count)
-    let differing = zip(ours, theirs).filter { $0.query != $1.query || $0.gallery != $1.gallery || $0.rank != $1.rank || abs($0.score - $1.score) > 1e-6 }
+    let differing = zip(ours, theirs).filter {
+      $0.query != $1.query || $0.gallery != $1.gallery || $0.rank != $1.rank || abs($0.score - $1.score) > 1e-6
+    }
     #expect(differing.isEmpty, "first: \(differing.first.map { "\($0)" } ?? "")")
   }
 
@@ -46,7 +48,10 @@ import Testing
       return try ["k.csv", "top.csv"].map { try FileBytes.read(folder.path($0)) }
     }
     let reference = try bytes(threads: 1, tile: .init())
-    for (threads, tile) in [(2, SgemmScan.Tile()), (3, .init()), (2, .init(queries: 1, gallery: 1)), (3, .init(queries: 17, gallery: 5_000)), (1, .init(queries: 64, gallery: 33))] {
+    for (threads, tile) in [
+      (2, SgemmScan.Tile()), (3, .init()), (2, .init(queries: 1, gallery: 1)), (3, .init(queries: 17, gallery: 5_000)),
+      (1, .init(queries: 64, gallery: 33)),
+    ] {
       #expect(try bytes(threads: threads, tile: tile) == reference, "\(threads) threads, \(tile)")
     }
   }
@@ -115,7 +120,8 @@ import Testing
 enum Planted {
   static func random(rows: Int, columns: Int, prefix: String, using generator: inout SeededGenerator) throws -> NamedRows<Float> {
     let ids = (0..<rows).map { ImageID("\(prefix)\($0)") }.shuffled(using: &generator)
-    return try NamedRows(ids: ids, matrix: Matrix(rows: rows, columns: columns, values: (0..<rows * columns).map { _ in Float(generator.normal()) }))
+    return try NamedRows(
+      ids: ids, matrix: Matrix(rows: rows, columns: columns, values: (0..<rows * columns).map { _ in Float(generator.normal()) }))
   }
 
   /// One row in eight repeats another one, as it is or times a power of two.
@@ -139,7 +145,8 @@ enum Planted {
       let other = generator.index(below: kind < 3 ? gallery.matrix.rows : row + 1)
       guard kind < 4 else { continue }
       for column in 0..<columns {
-        queries.matrix[row, column] = kind < 3 ? gallery.matrix[other, column] + noise * Float(generator.normal()) : queries.matrix[other, column]
+        queries.matrix[row, column] =
+          kind < 3 ? gallery.matrix[other, column] + noise * Float(generator.normal()) : queries.matrix[other, column]
       }
     }
     return queries

@@ -7,7 +7,8 @@ import Testing
   @Test func `a list comes back from its file bit by bit`() throws {
     let folder = try TemporaryFolder()
     var generator = SeededGenerator(seed: testSeed())
-    let matches = Matches((1...500).map { Match(query: ImageID("q\($0)"), gallery: "odd, \"name\"", score: Float(generator.uniform(-1, 1)), rank: $0) })
+    let matches = Matches(
+      (1...500).map { Match(query: ImageID("q\($0)"), gallery: "odd, \"name\"", score: Float(generator.uniform(-1, 1)), rank: $0) })
     try matches.write(to: folder.path("m.csv"))
     #expect(try Matches(contentsOf: folder.path("m.csv")) == matches)
   }

@@ -47,8 +47,10 @@ import Testing
     let folder = try TemporaryFolder()
     let image = RGBImage(width: 2, height: 1, pixels: [250, 0, 0, 0, 0, 250])
     for (filter, name) in [(Canvas.Filter.nearest, "nearest.png"), (.bilinear, "bilinear.png")] {
-      try Picture(title: "two pixels", width: 40, height: 20) { $0.image(image, in: Box(x: 0, y: 0, width: 40, height: 20), filter: filter) }
-        .write(to: folder.path(name), scale: 1)
+      try Picture(title: "two pixels", width: 40, height: 20) {
+        $0.image(image, in: Box(x: 0, y: 0, width: 40, height: 20), filter: filter)
+      }
+      .write(to: folder.path(name), scale: 1)
     }
     let printed = try Python.run(
       """
@@ -63,11 +65,13 @@ import Testing
     #expect(Array(rows[1].dropFirst()) == [250, 0, 0, 0, 0, 250])
   }
 
-  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"), arguments: [
-    ("matches", ["0.99598", "44431_556_B9_1", "Plasma membrane · Cytosol", "planted", "Rods & rings"]),
-    ("curves", ["inceptionv4@512, validation", "Epoch", "0.10"]), ("counts", ["12,885", "Microtubule organizing center"]),
-    ("scores", ["300th pair: 0.9300", "Cosine similarity"]),
-  ])
+  @Test(
+    .enabled(if: Python.isPresent, "needs scripts/setup test"),
+    arguments: [
+      ("matches", ["0.99598", "44431_556_B9_1", "Plasma membrane · Cytosol", "planted", "Rods & rings"]),
+      ("curves", ["inceptionv4@512, validation", "Epoch", "0.10"]), ("counts", ["12,885", "Microtubule organizing center"]),
+      ("scores", ["300th pair: 0.9300", "Cosine similarity"]),
+    ])
   func `an SVG is XML, holds its words and draws them`(name: String, words: [String]) throws {
     let folder = try TemporaryFolder()
     let picture = Samples.picture(name)

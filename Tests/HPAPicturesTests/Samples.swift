@@ -35,7 +35,8 @@ enum Samples {
 
   static let sheet = MatchSheet(
     title: "The best matches of the test set in HPAv18",
-    subtitle: "Cosine similarity of 128-d features, inceptionv4 at 800 pixels; left the test image, right the gallery image with its labels",
+    subtitle:
+      "Cosine similarity of 128-d features, inceptionv4 at 800 pixels; left the test image, right the gallery image with its labels",
     pairs: (0..<5).map { index in
       let labels: [LabelSet] = [[0], [21, 25], [0, 2, 25], [18, 19, 22, 3, 6], [27]]
       return .init(
@@ -58,7 +59,8 @@ enum Samples {
       .init(
         "train",
         values: [
-          12885, 1254, 3621, 1561, 1858, 2513, 1008, 2822, 53, 45, 28, 1093, 688, 537, 1066, 21, 530, 210, 902, 1482, 172, 3777, 802, 2965, 322, 8228,
+          12885, 1254, 3621, 1561, 1858, 2513, 1008, 2822, 53, 45, 28, 1093, 688, 537, 1066, 21, 530, 210, 902, 1482, 172, 3777, 802, 2965,
+          322, 8228,
           328, 11,
         ])
     ], isLogarithmic: true)

@@ -22,7 +22,8 @@ import Testing
     return configuration
   }
 
-  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"), arguments: [(true, true), (true, false), (false, true), (false, false)])
+  @Test(
+    .enabled(if: Python.isPresent, "needs scripts/setup test"), arguments: [(true, true), (true, false), (false, true), (false, false)])
   func `Concatenation equals torch's normalize and cat`(ofBlocks: Bool, ofRows: Bool) throws {
     let folder = try TemporaryFolder()
     var generator = SeededGenerator(seed: testSeed())
@@ -43,7 +44,8 @@ import Testing
   }
 
   @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"), arguments: StackerConfiguration.Loss.allCases)
-  func `A trained stacker scores as the same Sequential in PyTorch, and its kept loss is PyTorch's`(loss: StackerConfiguration.Loss) throws {
+  func `A trained stacker scores as the same Sequential in PyTorch, and its kept loss is PyTorch's`(loss: StackerConfiguration.Loss) throws
+  {
     let folder = try TemporaryFolder()
     let examples = examples(rows: 200, columns: 21, seed: testSeed())
     var configuration = small
@@ -95,6 +97,8 @@ import Testing
     features[3, 1] = .nan
     examples = Stacker.Examples(features: features, labels: examples.labels)
     #expect(#expect(throws: Failure.self) { try stacker.train(examples, training: [0, 1, 2], validation: [3]) }?.place.row == 4)
-    #expect(throws: Failure.self) { try StackerInput.concatenate([Matrix(repeating: 0, rows: 1, columns: 2), Matrix(repeating: 0, rows: 2, columns: 2)]) }
+    #expect(throws: Failure.self) {
+      try StackerInput.concatenate([Matrix(repeating: 0, rows: 1, columns: 2), Matrix(repeating: 0, rows: 2, columns: 2)])
+    }
   }
 }

@@ -42,7 +42,8 @@ import Testing
     #expect(try store.matrix(Sample.view, ids: sample.ids).matrix == sample.rows.matrix)
   }
 
-  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test")) func `a vector under another image's id, and an id too many, are found`() throws {
+  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"))
+  func `a vector under another image's id, and an id too many, are found`() throws {
     let sample = try Sample()
     try sample.fill()
     let swap = """
@@ -96,7 +97,8 @@ import Testing
     let (one, two) = (try Sample(), try Sample())
     try one.fill()
     for start in stride(from: 180, through: 0, by: -20) { try two.fill(part: start..<start + 20) }
-    #expect(try FeatureStore(one.path).summary(of: Sample.view).contentsSHA256 == FeatureStore(two.path).summary(of: Sample.view).contentsSHA256)
+    #expect(
+      try FeatureStore(one.path).summary(of: Sample.view).contentsSHA256 == FeatureStore(two.path).summary(of: Sample.view).contentsSHA256)
   }
 
   @Test func `the hash of a file is the one that was published for its bytes`() throws {

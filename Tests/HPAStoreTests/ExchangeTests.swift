@@ -6,12 +6,14 @@ import Testing
 @testable import HPAStore
 
 @Suite struct ExchangeTests {
-  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test")) func `Python reads every vector with the script of the README`() throws {
+  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test")) func `Python reads every vector with the script of the README`() throws
+  {
     let sample = try Sample(count: 1_000)
     try sample.fill()
     let script = "Tests/HPAStoreTests/read_store.py"
     #expect(try Python.runScript(script, [sample.path, Sample.view]) == "\(Sample.view) complete (1000, 128)\n")
-    let save = "import sys, runpy, numpy\nout = sys.argv.pop()\nm = runpy.run_path(sys.argv.pop(1))\nnumpy.save(out + '.npy', m['features']); open(out + '.csv', 'w').write('\\n'.join(['Id'] + m['ids']) + '\\n')"
+    let save =
+      "import sys, runpy, numpy\nout = sys.argv.pop()\nm = runpy.run_path(sys.argv.pop(1))\nnumpy.save(out + '.npy', m['features']); open(out + '.csv', 'w').write('\\n'.join(['Id'] + m['ids']) + '\\n')"
     try Python.run(save, [Project.root.appending(path: script).path, sample.path, Sample.view, sample.folder.path("theirs")])
     let store = try FeatureStore(sample.path)
     try store.export(Sample.view, matrix: sample.folder.path("ours.npy"), ids: sample.folder.path("ours.csv"))
@@ -79,7 +81,8 @@ import Testing
     try sample.fill(shards[1], part: 60..<150)
     try sample.fill(shards[2], part: 150..<200)
     let target = try FeatureStore(sample.path, mode: .readWrite)
-    #expect(try target.merge(from: [shards[0], shards[1]]) == [MergeReport(view: Sample.view, added: 150, duplicates: 20, state: .writing)])
+    #expect(
+      try target.merge(from: [shards[0], shards[1]]) == [MergeReport(view: Sample.view, added: 150, duplicates: 20, state: .writing)])
     #expect(try target.merge(from: [shards[2]]) == [MergeReport(view: Sample.view, added: 50, duplicates: 0, state: .complete)])
     #expect(try target.matrix(Sample.view, ids: sample.ids).matrix == sample.rows.matrix)
     #expect(#expect(throws: Failure.self) { try target.merge(from: [sample.path]) }?.kind == .usage)
@@ -111,5 +114,15 @@ extension Sample {
     try FeatureStore(path, mode: .readWrite).importView(
       "foreign", dataset: "hpav18", matrix: folder.path("m.npy"), ids: folder.path("i.csv"), lineage: Lineage(programVersion: "1.0.0"),
       command: "hpa-feat store import")
+  }
+}
+
+@Suite struct ReadmeTests {
+  @Test func `The README shows the very script that reads the store`() throws {
+    let readme = String(decoding: try FileBytes.read(Project.root.appending(path: "README.md").path), as: UTF8.self)
+    let script = String(decoding: try FileBytes.read(Project.root.appending(path: "Tests/HPAStoreTests/read_store.py").path), as: UTF8.self)
+    let indented = script.split(separator: "\n", omittingEmptySubsequences: false).map { $0.isEmpty ? "" : "    " + $0 }.joined(
+      separator: "\n")
+    #expect(readme.contains(indented))
   }
 }

@@ -81,7 +81,8 @@ import Testing
 
   @Test(.enabled(if: Python.isPresent, "needs scripts/setup test")) func `newer formats and foreign LMDB folders are refused`() throws {
     let folder = try TemporaryFolder()
-    let write = "import lmdb, sys\nwith lmdb.open(sys.argv[1]) as e, e.begin(write=True) as t: t.put(sys.argv[2].encode(), sys.argv[3].encode())"
+    let write =
+      "import lmdb, sys\nwith lmdb.open(sys.argv[1]) as e, e.begin(write=True) as t: t.put(sys.argv[2].encode(), sys.argv[3].encode())"
     try Python.run(write, [folder.path("newer"), "meta", "{\"format\":2}"])
     try Python.run(write, [folder.path("foreign"), "key", "value"])
     for name in ["newer", "foreign"] {

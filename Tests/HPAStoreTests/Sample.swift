@@ -17,14 +17,16 @@ struct Sample {
     var generator = SeededGenerator(seed: seed)
     let ids = (0..<count).map { ImageID("\(10_000 + $0 * 7919 % 65_537)_57_F11_\($0)") }
     self.ids = ids
-    rows = try NamedRows(ids: ids, matrix: Matrix(rows: count, columns: dimension, values: (0..<count * dimension).map { _ in Float(generator.normal()) }))
+    rows = try NamedRows(
+      ids: ids, matrix: Matrix(rows: count, columns: dimension, values: (0..<count * dimension).map { _ in Float(generator.normal()) }))
   }
 
   static func header(_ name: String = "hpav18@inceptionv4_800_f0", dimension: Int = 128, precision: String = "fp32") -> ViewHeader {
     ViewHeader(
       name: name, dataset: "hpav18", dimension: dimension,
       lineage: Lineage(
-        checkpoint: "inceptionv4_800_f0.safetensors", checkpointSHA256: String(repeating: "ab", count: 32), backbone: "inceptionv4", channelMap: "rgby",
+        checkpoint: "inceptionv4_800_f0.safetensors", checkpointSHA256: String(repeating: "ab", count: 32), backbone: "inceptionv4",
+        channelMap: "rgby",
         size: 800, precision: precision, preprocessing: "bilinear from 1024", programVersion: "1.0.0"),
       command: "hpa-feat extract")
   }

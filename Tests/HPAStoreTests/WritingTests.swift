@@ -50,9 +50,13 @@ import Testing
     let sample = try Sample()
     try sample.fill()
     let store = try FeatureStore(sample.path, mode: .readWrite)
-    let error = #expect(throws: Failure.self) { try store.beginView(Sample.header(precision: "bf16"), expectedIDs: Array(sample.ids.dropLast())) }
+    let error = #expect(throws: Failure.self) {
+      try store.beginView(Sample.header(precision: "bf16"), expectedIDs: Array(sample.ids.dropLast()))
+    }
     let message = try #require(error).description
-    for part in ["precision: stored fp32, now bf16", "number of ids: stored 200, now 199", "ids SHA-256: stored ", "--view NAME", "store drop"] {
+    for part in [
+      "precision: stored fp32, now bf16", "number of ids: stored 200, now 199", "ids SHA-256: stored ", "--view NAME", "store drop",
+    ] {
       #expect(message.contains(part), "\(message)")
     }
   }
@@ -95,7 +99,9 @@ import Testing
     #expect(try writer.store.vector(id, in: Sample.view) == [0.5])
   }
 
-  @Test(arguments: ["", "two words", "../up", "-v", String(repeating: "x", count: 201)]) func `names that are no names are refused`(name: String) throws {
+  @Test(arguments: ["", "two words", "../up", "-v", String(repeating: "x", count: 201)]) func `names that are no names are refused`(
+    name: String
+  ) throws {
     let folder = try TemporaryFolder()
     let store = try FeatureStore(folder.path("s"), mode: .readWrite)
     #expect(#expect(throws: Failure.self) { try store.beginView(Sample.header(name), expectedIDs: ["a"]) }?.kind == .usage)

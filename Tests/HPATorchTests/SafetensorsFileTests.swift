@@ -44,7 +44,10 @@ struct SafetensorsFileTests {
     let path = folder.path("swift.safetensors")
     let values = (0..<60).map { _ in Float(random.normal()) }
     try SafetensorsFile.write(
-      [.init("b/weight", shape: [3, 4, 5], .floats(values)), .init("a", shape: [], .integers([-9])), .init("none", shape: [0], .floats([]))],
+      [
+        .init("b/weight", shape: [3, 4, 5], .floats(values)), .init("a", shape: [], .integers([-9])),
+        .init("none", shape: [0], .floats([])),
+      ],
       metadata: ["text": "Rods & rings \"\u{e9}\"/\\", "size": "96"], to: path)
     let printed = try Python.run(
       """
@@ -73,7 +76,9 @@ struct SafetensorsFileTests {
     ("an unknown type", file(#"{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,8]}}"#, data: 8), "type 'F4'"),
     ("a shape that does not fill the data", file(#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, data: 8), "does not fill"),
     ("a negative length", file(#"{"a":{"dtype":"F32","shape":[-2,-1],"data_offsets":[0,8]}}"#, data: 8), "does not fill"),
-    ("an overflowing shape", file(#"{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}"#, data: 0), "does not fill"),
+    (
+      "an overflowing shape", file(#"{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}"#, data: 0), "does not fill"
+    ),
     ("offsets the wrong way round", file(#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, data: 8), "offsets"),
     ("a negative offset", file(#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[-8,0]}}"#, data: 8), "offsets"),
     ("three offsets", file(#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4,8]}}"#, data: 8), "offsets"),
@@ -101,7 +106,10 @@ struct SafetensorsFileTests {
   }
 
   @Test func `a missing file is a missing input`() {
-    #expect(throws: Failure(.missingInput, "no such file", at: .file("/nowhere/a"), cure: "Check the path; it is taken from the folder you are in.")) {
+    #expect(
+      throws: Failure(
+        .missingInput, "no such file", at: .file("/nowhere/a"), cure: "Check the path; it is taken from the folder you are in.")
+    ) {
       try SafetensorsFile("/nowhere/a")
     }
   }

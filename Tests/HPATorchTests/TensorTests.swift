@@ -78,7 +78,10 @@ struct TensorTests {
     #expect(throws: Failure.self) { try matrix.item() }
     #expect(throws: Failure.self) { try matrix.backward() }
     #expect(throws: Failure.self) { try matrix.reshaped([4]) }
-    #expect(throws: Failure(.unavailable, "cuda:7 is not there: LibTorch sees 0 CUDA devices", cure: "Use --device cpu, or set up a CUDA build of LibTorch.")) {
+    #expect(
+      throws: Failure(
+        .unavailable, "cuda:7 is not there: LibTorch sees 0 CUDA devices", cure: "Use --device cpu, or set up a CUDA build of LibTorch.")
+    ) {
       try Device(parsing: "cuda:7").requirePresence()
     }
     #expect(try matrix.sum().item() == 6)

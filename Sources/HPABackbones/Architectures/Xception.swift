@@ -103,5 +103,6 @@ private struct Block {
 
 extension Backbone {
   public static let xception = Backbone(
-    name: "xception", paper: "Chollet 2017, arXiv 1610.02357", parameterCount: 21_077_220, width: 2048, smallestSize: 71, make: Xception.init)
+    name: "xception", paper: "Chollet 2017, arXiv 1610.02357", parameterCount: 21_077_220, width: 2048, smallestSize: 71,
+    make: Xception.init)
 }

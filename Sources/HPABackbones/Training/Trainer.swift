@@ -39,7 +39,8 @@ public final class Trainer {
   ///   - classFrequencies: how often each of the 28 classes occurs among the training images; the last bias of random weights begins there.
   /// - Throws: `usage` for settings that make no sense, `badData` for weights that do not fit.
   public init(
-    _ configuration: TrainingConfiguration, initialWeights: SafetensorsFile? = nil, classFrequencies: [Double]? = nil, device: Device = .cpu, programVersion: String
+    _ configuration: TrainingConfiguration, initialWeights: SafetensorsFile? = nil, classFrequencies: [Double]? = nil,
+    device: Device = .cpu, programVersion: String
   ) throws {
     try configuration.validate()
     try device.requirePresence()
@@ -132,7 +133,9 @@ public final class Trainer {
       }
       ids += batch.ids
     }
-    guard mean.count > 0 else { throw Failure(.badData, "there are no validation images", cure: "Check the folds and the fold that was asked for.") }
+    guard mean.count > 0 else {
+      throw Failure(.badData, "there are no validation images", cure: "Check the folds and the fold that was asked for.")
+    }
     let matrix = Matrix(rows: ids.count, columns: ProteinLocation.count, values: scores)
     return (mean.value, try NamedRows(ids: ids, matrix: matrix), batches.waited)
   }

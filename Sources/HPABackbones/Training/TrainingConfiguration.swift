@@ -61,7 +61,9 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
   /// - Throws: `usage` where the last batch of an epoch would be a single image, which batch norm cannot learn from.
   public static func requireHealthyBatches(images: Int, batch: Int) throws {
     func isHealthy(_ batch: Int) -> Bool { batch > 1 && images % batch != 1 }
-    guard images > 1 else { throw Failure(.badData, "\(images) training images: at least 2", cure: "Check the folds and the fold that was asked for.") }
+    guard images > 1 else {
+      throw Failure(.badData, "\(images) training images: at least 2", cure: "Check the folds and the fold that was asked for.")
+    }
     guard !isHealthy(batch) else { return }
     // Batches of all images are healthy, so there is a first.
     let cure = (max(batch, 1)...max(batch, images, 1)).first(where: isHealthy) ?? images

@@ -4,7 +4,9 @@ import HPAImages
 
 /// How stain files become what a network sees.
 struct PixelOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The channel map, where stains are RGB files: \(ChannelMap.all.map(\.name).joined(separator: ", ")).", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "The channel map, where stains are RGB files: \(ChannelMap.all.map(\.name).joined(separator: ", ")).", valueName: "name"))
   var channels = ChannelMap.rgbr.name
 
   @Option(help: "linear, or area for strong reductions.") var resize = Resize.Method.linear

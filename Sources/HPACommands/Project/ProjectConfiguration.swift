@@ -108,7 +108,8 @@ extension ProjectConfiguration {
     blend = try top.mapping("blend").map { try Self.members($0, models: modelTable, hasStack: hasStack) } ?? []
     try top.rejectUnknownKeys()
     for required in ["train", "test"] where !datasetNames.contains(required) {
-      throw top.failure("no data set is called '\(required)'", cure: "Name the labelled images 'train' and the images to predict 'test' under 'datasets'.")
+      throw top.failure(
+        "no data set is called '\(required)'", cure: "Name the labelled images 'train' and the images to predict 'test' under 'datasets'.")
     }
   }
 

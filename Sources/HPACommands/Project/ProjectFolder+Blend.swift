@@ -23,7 +23,9 @@ extension ProjectFolder {
     }
     let truth = try labels(of: try dataset("train"))
     let shared = try members.sharedValidationIDs(order: truth.ids)
-    let blended = (validation: try members.mean(ids: shared, \.validation), test: try members.mean(ids: try ids(of: try dataset("test")), \.test))
+    let blended = (
+      validation: try members.mean(ids: shared, \.validation), test: try members.mean(ids: try ids(of: try dataset("test")), \.test)
+    )
     let choices = try thresholdSearch.choices(scores: blended.validation, truth: truth)
     try Thresholds(choices).write(to: thresholdsFile)
     try NamedRows(ids: blended.test.ids, matrix: blended.test.matrix).write(to: result("blend_test"))
@@ -70,7 +72,8 @@ extension ProjectFolder {
         name: member.name,
         validation: try RunEvaluation.Judgement(try Submission(scores: validation, thresholds: thresholds), truth: truth),
         test: try testTruth.map {
-          try RunEvaluation.Judgement(try Submission(scores: try ClassScores(member.test, name: member.name), thresholds: thresholds), truth: $0)
+          try RunEvaluation.Judgement(
+            try Submission(scores: try ClassScores(member.test, name: member.name), thresholds: thresholds), truth: $0)
         })
     }
     let thresholds = try Thresholds(try thresholdSearch.choices(scores: blended.validation, truth: truth))
@@ -82,7 +85,8 @@ extension ProjectFolder {
     if let leaks {
       let replaced = try leaks.applied(to: plain).submission
       rows.append(
-        RunEvaluation.Row(name: "blend with the leak step", validation: nil, test: try testTruth.map { try RunEvaluation.Judgement(replaced, truth: $0) }))
+        RunEvaluation.Row(
+          name: "blend with the leak step", validation: nil, test: try testTruth.map { try RunEvaluation.Judgement(replaced, truth: $0) }))
     }
     return RunEvaluation(rows: rows)
   }
@@ -94,7 +98,9 @@ extension [ProjectFolder.Member] {
     let sets = map { Set($0.validation.ids) }
     let shared = order.filter { id in sets.allSatisfy { $0.contains(id) } }
     guard !shared.isEmpty else {
-      throw Failure(.badData, "no training image was held out by all members, so thresholds cannot be searched", cure: "Give the models under 'models' common folds.")
+      throw Failure(
+        .badData, "no training image was held out by all members, so thresholds cannot be searched",
+        cure: "Give the models under 'models' common folds.")
     }
     return shared
   }

@@ -3,7 +3,9 @@ import HPAImages
 
 extension ProjectFolder {
   /// Makes the working copies of every data set at every size that a model uses. What is there already stays.
-  func importImages(onError: ImageImport.ErrorRule, force: Bool = false, threads: Int) throws -> [(dataset: String, report: ImageImport.Report)] {
+  func importImages(onError: ImageImport.ErrorRule, force: Bool = false, threads: Int) throws -> [(
+    dataset: String, report: ImageImport.Report
+  )] {
     try configuration.datasets.map { dataset in
       var job = ImageImport(
         images: path(dataset.images), layout: dataset.layout, out: importFolder(dataset.name), programVersion: Version.text)

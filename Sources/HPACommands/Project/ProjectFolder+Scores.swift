@@ -11,7 +11,9 @@ extension ProjectFolder {
   /// The features of images by one fold of a model, from the store.
   ///
   /// - Throws: `missingInput` where they were not extracted; `badData` where the view was made by another checkpoint than the one here.
-  func features(of dataset: String, model: ProjectConfiguration.Model, fold: Int, in store: FeatureStore, ids: [ImageID]) throws -> Matrix<Float> {
+  func features(of dataset: String, model: ProjectConfiguration.Model, fold: Int, in store: FeatureStore, ids: [ImageID]) throws -> Matrix<
+    Float
+  > {
     try store.matrix(view(dataset, model.name, fold: fold), ids: ids).matrix
   }
 

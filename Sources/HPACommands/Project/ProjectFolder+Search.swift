@@ -9,7 +9,8 @@ extension ProjectFolder {
     let plan = try searchPlan()
     let reference = { (dataset: String) in EmbeddingReference(view(dataset, plan.model, fold: plan.fold), ids: nil, store: store) }
     return SearchJob(
-      queries: reference(plan.queries), gallery: reference(plan.gallery), amount: amount ?? .bestPairs(plan.top), minimumScore: minimumScore,
+      queries: reference(plan.queries), gallery: reference(plan.gallery), amount: amount ?? .bestPairs(plan.top),
+      minimumScore: minimumScore,
       knownPairs: knownPairs ?? plan.knownPairs.map(path), out: matches)
   }
 

@@ -67,9 +67,9 @@ struct ProjectFolder {
   /// - Throws: `missingInput` where the data set names no labels.
   func labels(of dataset: ProjectConfiguration.Dataset) throws -> LabelTable {
     guard let labels = dataset.labels else {
-      throw Failure(.missingInput, "data set '\(dataset.name)' has no labels", at: .file(path(Self.fileName)), cure: "Add 'labels: FILE.csv' to it.")
+      throw Failure(
+        .missingInput, "data set '\(dataset.name)' has no labels", at: .file(path(Self.fileName)), cure: "Add 'labels: FILE.csv' to it.")
     }
     return try LabelTable(contentsOf: path(labels))
   }
 }
-

@@ -115,7 +115,9 @@ struct YAMLMapping {
 
   mutating func strings(_ key: String) throws -> [String]? {
     guard let node = node(key) else { return nil }
-    guard let values = node.sequence?.compactMap(\.string), values.count == node.sequence?.count else { throw wrong(key, node, "a list of texts") }
+    guard let values = node.sequence?.compactMap(\.string), values.count == node.sequence?.count else {
+      throw wrong(key, node, "a list of texts")
+    }
     return values
   }
 

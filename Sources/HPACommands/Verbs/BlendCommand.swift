@@ -9,7 +9,9 @@ struct WeightedFile: ExpressibleByArgument {
   let weight: Double
 
   init?(argument: String) {
-    guard let equals = argument.lastIndex(of: "="), let weight = Double(argument[argument.index(after: equals)...]), equals > argument.startIndex else { return nil }
+    guard let equals = argument.lastIndex(of: "="), let weight = Double(argument[argument.index(after: equals)...]),
+      equals > argument.startIndex
+    else { return nil }
     path = String(argument[..<equals])
     self.weight = weight
   }
@@ -28,11 +30,13 @@ struct BlendCommand: ParsableCommand {
       In a project folder: hpa-feat blend
       """)
 
-  @Option(name: .customLong("member"), help: ArgumentHelp("A matrix of N x 28 scores and its weight; repeat for each.", valueName: "file=weight"))
+  @Option(
+    name: .customLong("member"), help: ArgumentHelp("A matrix of N x 28 scores and its weight; repeat for each.", valueName: "file=weight"))
   var members: [WeightedFile] = []
 
   @Option(help: ArgumentHelp("The ids of the rows of every member, in the order the submission keeps.", valueName: "file")) var ids: String?
-  @Option(help: ArgumentHelp("One threshold a class (class,threshold); 0.15 for all by default.", valueName: "file")) var thresholds: String?
+  @Option(help: ArgumentHelp("One threshold a class (class,threshold); 0.15 for all by default.", valueName: "file")) var thresholds:
+    String?
 
   @Option(help: ArgumentHelp("A published leak table (Extra,Test,Target) or matches.csv (query,gallery,score,rank).", valueName: "file"))
   var leaks: String?
@@ -70,7 +74,9 @@ struct BlendCommand: ParsableCommand {
     let header = try CSVTable(contentsOf: leaks).header
     guard header.contains("gallery") else {
       guard galleryLabels == nil, minScore == nil else {
-        throw Failure(.usage, "a published leak table carries its own labels and no scores", at: .file(leaks), cure: "Leave --gallery-labels and --min-score out.")
+        throw Failure(
+          .usage, "a published leak table carries its own labels and no scores", at: .file(leaks),
+          cure: "Leave --gallery-labels and --min-score out.")
       }
       return try LeakTable(published: leaks)
     }
@@ -104,7 +110,9 @@ struct BlendOutput {
         "\(leaks) leaked images, \(changed) rows changed -> \(changes)",
       ]
       if repeated > 0 { lines.append("\(repeated) of them have several gallery images; their labels are united") }
-      if !conflicts.isEmpty { lines.append("gallery images with different labels, united all the same: \(conflicts.joined(separator: ", "))") }
+      if !conflicts.isEmpty {
+        lines.append("gallery images with different labels, united all the same: \(conflicts.joined(separator: ", "))")
+      }
       return lines.joined(separator: "\n")
     }
   }
@@ -130,7 +138,8 @@ struct BlendOutput {
     try LeakChange.write(changes, to: log)
     try replaced.write(to: path)
     return Summary(
-      images: plain.ids.count, submission: path, withoutLeaks: withoutLeaks, changes: log, leaks: leaks.entries.count, changed: changes.count,
+      images: plain.ids.count, submission: path, withoutLeaks: withoutLeaks, changes: log, leaks: leaks.entries.count,
+      changed: changes.count,
       repeated: leaks.repeated.count, conflicts: leaks.conflicts.map(\.test.text))
   }
 }

@@ -25,7 +25,9 @@ struct DemoData: ParsableCommand {
   private static let drawable = SyntheticDataset.Configuration.drawableClasses.map(String.init).joined(separator: ", ")
 
   func validate() throws {
-    guard classes.split(separator: ",").allSatisfy({ Int($0) != nil }) else { throw ValidationError("--classes \(classes): write for example 0,2,25.") }
+    guard classes.split(separator: ",").allSatisfy({ Int($0) != nil }) else {
+      throw ValidationError("--classes \(classes): write for example 0,2,25.")
+    }
   }
 
   func run() throws {
@@ -37,7 +39,8 @@ struct DemoData: ParsableCommand {
     configuration.tiffCount = min(configuration.tiffCount, test)
     let file = out + "/" + ProjectFolder.fileName
     guard !FileManager.default.fileExists(atPath: file) else {
-      throw Failure(.cannotCreate, "there is a project already", at: .file(file), cure: "Name another folder, or delete this one: rm -r '\(out)'.")
+      throw Failure(
+        .cannotCreate, "there is a project already", at: .file(file), cure: "Name another folder, or delete this one: rm -r '\(out)'.")
     }
     let progress = ProgressLine("demo-data", total: SyntheticDataset.fieldCount(configuration), unit: "fields")
     let made = try SyntheticDataset.generate(
@@ -60,7 +63,8 @@ private struct DemoWriter: SyntheticWriter {
   }
 
   func writeRGBJPEG(_ pixels: [UInt8], width: Int, height: Int, quality: Int, path: String) throws {
-    try ImageFile.write(RasterImage(width: width, height: height, channels: 3, samples: .bytes(pixels)), to: path, as: .jpeg(quality: quality))
+    try ImageFile.write(
+      RasterImage(width: width, height: height, channels: 3, samples: .bytes(pixels)), to: path, as: .jpeg(quality: quality))
   }
 }
 

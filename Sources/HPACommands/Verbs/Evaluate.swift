@@ -33,7 +33,8 @@ struct Evaluate: ParsableCommand {
     if let submission {
       let whole = try Submission(contentsOf: submission)
       guard let ids else { return whole }
-      return try Submission(ids: try ImageID.list(contentsOf: ids), labels: try ImageID.list(contentsOf: ids).map { try labels(of: $0, in: whole) })
+      return try Submission(
+        ids: try ImageID.list(contentsOf: ids), labels: try ImageID.list(contentsOf: ids).map { try labels(of: $0, in: whole) })
     }
     guard let scores, let ids else { throw ValidationError("Name either --scores (with --ids) or --submission.") }
     let limits = try thresholds.map { try Thresholds(contentsOf: $0) } ?? Thresholds()
@@ -42,14 +43,17 @@ struct Evaluate: ParsableCommand {
 
   private func labels(of id: ImageID, in whole: Submission) throws -> LabelSet {
     guard let labels = whole[id] else {
-      throw Failure(.badData, "no prediction for this id", at: .file(submission ?? "", id: id.text), cure: "Predict it, or take it out of the ids file.")
+      throw Failure(
+        .badData, "no prediction for this id", at: .file(submission ?? "", id: id.text), cure: "Predict it, or take it out of the ids file."
+      )
     }
     return labels
   }
 
   private static func text(_ report: ClassificationReport) -> String {
     var table = Table([
-      ("class", .right), ("name", .left), ("images", .right), ("predicted", .right), ("precision", .right), ("recall", .right), ("F1", .right),
+      ("class", .right), ("name", .left), ("images", .right), ("predicted", .right), ("precision", .right), ("recall", .right),
+      ("F1", .right),
     ])
     for row in report.classes {
       table.add([

@@ -33,10 +33,13 @@ struct Extract: ParsableCommand {
 
   func validate() throws {
     let isFiles = try Together.allOrNone([
-      ("--images", images != nil), ("--ids", ids != nil), ("--checkpoint", network.checkpoint != nil), ("--store", store != nil), ("--view", view != nil),
+      ("--images", images != nil), ("--ids", ids != nil), ("--checkpoint", network.checkpoint != nil), ("--store", store != nil),
+      ("--view", view != nil),
     ])
     guard batch >= 1 else { throw ValidationError("--batch \(batch): use 1 or more.") }
-    guard isFiles || (network.backbone == nil && network.size == nil) else { throw ValidationError("--backbone and --size go with --checkpoint.") }
+    guard isFiles || (network.backbone == nil && network.size == nil) else {
+      throw ValidationError("--backbone and --size go with --checkpoint.")
+    }
   }
 
   func run() throws {
@@ -47,7 +50,8 @@ struct Extract: ParsableCommand {
     }
     let checkpoint = try network.open()
     let job = ExtractJob(
-      images: try pixels.source(images, size: checkpoint.size), ids: try ImageID.list(contentsOf: ids), checkpoint: checkpoint, store: store, view: view,
+      images: try pixels.source(images, size: checkpoint.size), ids: try ImageID.list(contentsOf: ids), checkpoint: checkpoint,
+      store: store, view: view,
       dataset: view.split(separator: "@").first.map(String.init) ?? view)
     try job.run(self, device: device)
   }
@@ -90,7 +94,8 @@ struct ExtractJob {
       name: view, dataset: dataset, dimension: Network.featureCount,
       lineage: Lineage(
         checkpoint: (checkpoint.file.path as NSString).lastPathComponent, checkpointSHA256: try ContentHash.file(checkpoint.file.path),
-        backbone: checkpoint.backbone.name, channelMap: images.channelMap.name, size: checkpoint.size, precision: options.pixels.precision.rawValue,
+        backbone: checkpoint.backbone.name, channelMap: images.channelMap.name, size: checkpoint.size,
+        precision: options.pixels.precision.rawValue,
         preprocessing: "\(images.resize.rawValue) resize, value / 255", programVersion: Version.text),
       command: CommandLine.line)
     let writer = try FeatureStore(store, mode: .readWrite).beginView(header, expectedIDs: ids, part: options.shard?.part(of: ids))
@@ -100,7 +105,8 @@ struct ExtractJob {
   }
 
   private func fill(_ writer: ViewWriter, wanted: Int, _ options: Extract, device: Device) throws -> [Reject] {
-    let extractor = try FeatureExtractor(checkpoint, device: device, precision: options.pixels.precision, threads: options.machine.threadCount)
+    let extractor = try FeatureExtractor(
+      checkpoint, device: device, precision: options.pixels.precision, threads: options.machine.threadCount)
     let loader = try BatchLoader(
       ids: writer.missing,
       options: .init(batchSize: options.batch, size: checkpoint.size, threads: options.machine.threadCount, unreadable: options.onError),
@@ -119,7 +125,9 @@ struct ExtractJob {
     guard rejects.isEmpty else {
       try FileBytes.write(Reject.csv(rejects), to: rejectList)
       Output.print("\(view): \(wanted - rejects.count) of \(wanted) images, \(rejects.count) rejected")
-      Talk.say("The rejected images and the reasons are in \(rejectList). The view stays incomplete until they can be read, or go on without them: another --ids and --view.")
+      Talk.say(
+        "The rejected images and the reasons are in \(rejectList). The view stays incomplete until they can be read, or go on without them: another --ids and --view."
+      )
       return
     }
     let header = try writer.finish()

@@ -43,7 +43,8 @@ struct FoldsCommand: ParsableCommand {
     }
     let table = try LabelTable(contentsOf: labels)
     let folds = try Folds.stratified(
-      table, count: count, scheme: scheme, seed: seed, groups: try groups.map { try ImageGroups(contentsOf: $0, for: table) } ?? ImageGroups(),
+      table, count: count, scheme: scheme, seed: seed,
+      groups: try groups.map { try ImageGroups(contentsOf: $0, for: table) } ?? ImageGroups(),
       validationFraction: validationFraction)
     try folds.write(to: out)
     try report(folds, table: table, path: out)

@@ -29,7 +29,9 @@ struct Report: ParsableCommand {
     }
     var lines = [table.text, ""]
     if let judged = report.evaluation.rows.first.flatMap({ $0.test ?? $0.validation }) {
-      lines.append("F1: macro over 28 classes, of which \(judged.classes) occur here; best constant prediction on test: \(Output.decimal(judged.constantF1))")
+      lines.append(
+        "F1: macro over 28 classes, of which \(judged.classes) occur here; best constant prediction on test: \(Output.decimal(judged.constantF1))"
+      )
     }
     if let search = report.search {
       lines.append("search: \(search.matches) matches of \(search.queries) x \(search.gallery) pairs" + known(search))

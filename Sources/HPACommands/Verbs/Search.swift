@@ -22,7 +22,8 @@ struct Search: ParsableCommand {
   @Option(help: ArgumentHelp("The best pairs overall.", valueName: "n")) var top: Int?
   @Option(name: .customLong("k"), help: ArgumentHelp("Neighbours of every query.", valueName: "n")) var neighbours: Int?
   @Option(help: "Leave pairs below this cosine out.") var minScore: Float?
-  @Option(help: ArgumentHelp("A CSV (query,gallery) of pairs that are the same field; prints how many were found.", valueName: "file")) var known: String?
+  @Option(help: ArgumentHelp("A CSV (query,gallery) of pairs that are the same field; prints how many were found.", valueName: "file"))
+  var known: String?
   @Option(help: ArgumentHelp("Where to write (query,gallery,score,rank).", valueName: "file")) var out: String?
   @OptionGroup var machine: MachineOptions
   @OptionGroup var output: OutputOptions
@@ -31,12 +32,16 @@ struct Search: ParsableCommand {
   func validate() throws {
     let isFiles = try Together.allOrNone([("--queries", queries != nil), ("--gallery", gallery != nil), ("--out", out != nil)])
     guard top == nil || neighbours == nil else { throw ValidationError("Use either --top or --k.") }
-    guard !isFiles || top != nil || neighbours != nil else { throw ValidationError("Add --top N for the best pairs, or --k N for neighbours.") }
+    guard !isFiles || top != nil || neighbours != nil else {
+      throw ValidationError("Add --top N for the best pairs, or --k N for neighbours.")
+    }
     for (name, value) in [("--top", top), ("--k", neighbours)] {
       if let value, value < 1 { throw ValidationError("\(name) \(value): use 1 or more.") }
     }
     if let minScore, !(-1...1).contains(minScore) { throw ValidationError("--min-score \(minScore): use a cosine from -1 to 1.") }
-    guard isFiles || (queryIds == nil && galleryIds == nil) else { throw ValidationError("--query-ids and --gallery-ids go with --queries and --gallery.") }
+    guard isFiles || (queryIds == nil && galleryIds == nil) else {
+      throw ValidationError("--query-ids and --gallery-ids go with --queries and --gallery.")
+    }
   }
 
   func run() throws {
@@ -52,7 +57,8 @@ struct Search: ParsableCommand {
       return try project.open().searchJob(amount: amount, minimumScore: minScore, knownPairs: known)
     }
     return SearchJob(
-      queries: EmbeddingReference(queries, ids: queryIds, store: store), gallery: EmbeddingReference(gallery, ids: galleryIds, store: store),
+      queries: EmbeddingReference(queries, ids: queryIds, store: store),
+      gallery: EmbeddingReference(gallery, ids: galleryIds, store: store),
       amount: amount, minimumScore: minScore, knownPairs: known, out: out)
   }
 
@@ -69,7 +75,8 @@ struct Search: ParsableCommand {
       "\(summary.queries) x \(summary.gallery) pairs in \(Output.decimal(summary.searchSeconds, places: 2)) s; "
         + "\(summary.rescored) re-scored in double precision")
     if let found = summary.knownFound, let known = summary.knownPairs, let precision = summary.precision {
-      lines.append("known pairs found: \(found) of \(known); precision at \(matches.matches.count): \(Output.decimal(precision, places: 3))")
+      lines.append(
+        "known pairs found: \(found) of \(known); precision at \(matches.matches.count): \(Output.decimal(precision, places: 3))")
     }
     return lines.joined(separator: "\n")
   }
@@ -145,7 +152,8 @@ struct SearchJob {
       Summary(
         queries: left.ids.count, gallery: right.ids.count, k: amount.count, loadSeconds: (loaded - started).seconds,
         searchSeconds: (searched - loaded).seconds, writeSeconds: (clock.now - searched).seconds, matches: named.matches.count,
-        rescored: found.statistics?.rescored ?? 0, errorBound: found.statistics?.errorBound ?? 0, knownPairs: known?.count, knownFound: hits,
+        rescored: found.statistics?.rescored ?? 0, errorBound: found.statistics?.errorBound ?? 0, knownPairs: known?.count,
+        knownFound: hits,
         precision: hits.map { Double($0) / Double(max(named.matches.count, 1)) })
     )
   }

@@ -16,7 +16,8 @@ struct StackTrain: ParsableCommand {
       In a project folder: hpa-feat stack-train
       """)
 
-  @Option(help: ArgumentHelp("Features (N x columns, .npy); repeat to put several side by side.", valueName: "file")) var features: [String] = []
+  @Option(help: ArgumentHelp("Features (N x columns, .npy); repeat to put several side by side.", valueName: "file")) var features:
+    [String] = []
   @Option(help: ArgumentHelp("The ids of their rows.", valueName: "file")) var ids: String?
   @Option(help: ArgumentHelp("A CSV with the columns Id and Target.", valueName: "file")) var labels: String?
   @Option(help: ArgumentHelp("Folds, as hpa-feat folds writes them.", valueName: "file")) var folds: String?
@@ -36,12 +37,15 @@ struct StackTrain: ParsableCommand {
 
   func validate() throws {
     _ = try Together.allOrNone([
-      ("--features", !features.isEmpty), ("--ids", ids != nil), ("--labels", labels != nil), ("--folds", folds != nil), ("--out", out != nil),
+      ("--features", !features.isEmpty), ("--ids", ids != nil), ("--labels", labels != nil), ("--folds", folds != nil),
+      ("--out", out != nil),
     ])
     for (name, value) in [("--width", width), ("--epochs", epochs), ("--batch", batch)] {
       if let value, value < (name == "--batch" ? 2 : 1) { throw ValidationError("\(name) \(value) is too small.") }
     }
-    if let learningRate, !(learningRate > 0 && learningRate.isFinite) { throw ValidationError("--learning-rate \(learningRate): use a number above 0.") }
+    if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
+      throw ValidationError("--learning-rate \(learningRate): use a number above 0.")
+    }
   }
 
   func run() throws {

@@ -21,7 +21,8 @@ struct StoreOptions: ParsableArguments {
 
   func open(_ mode: FeatureStore.Mode = .readOnly) throws -> FeatureStore {
     guard FileManager.default.fileExists(atPath: store) else {
-      throw Failure(.missingInput, "there is no feature store", at: .file(store), cure: "Name it with --store FOLDER, or fill it: hpa-feat extract.")
+      throw Failure(
+        .missingInput, "there is no feature store", at: .file(store), cure: "Name it with --store FOLDER, or fill it: hpa-feat extract.")
     }
     return try FeatureStore(store, mode: mode)
   }
@@ -34,7 +35,8 @@ struct ViewOptions: ParsableArguments {
 
 extension Store {
   struct List: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "ls", abstract: "List the views.", discussion: "Example: hpa-feat store ls --store features.lmdb")
+    static let configuration = CommandConfiguration(
+      commandName: "ls", abstract: "List the views.", discussion: "Example: hpa-feat store ls --store features.lmdb")
     @OptionGroup var store: StoreOptions
     @OptionGroup var output: OutputOptions
 
@@ -42,7 +44,8 @@ extension Store {
       let views = try store.open().views()
       guard !output.json else { return try Output.print(json: views) }
       var table = Table([
-        ("view", .left), ("images", .right), ("dimension", .right), ("state", .left), ("backbone", .left), ("size", .right), ("channels", .left),
+        ("view", .left), ("images", .right), ("dimension", .right), ("state", .left), ("backbone", .left), ("size", .right),
+        ("channels", .left),
         ("made", .left),
       ])
       for view in views {
@@ -57,7 +60,8 @@ extension Store {
 
   struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Show what made a view, and what its vectors are like.", discussion: "Example: hpa-feat store show --store features.lmdb --view test@v4_f0")
+      abstract: "Show what made a view, and what its vectors are like.",
+      discussion: "Example: hpa-feat store show --store features.lmdb --view test@v4_f0")
     @OptionGroup var store: StoreOptions
     @OptionGroup var view: ViewOptions
 
@@ -68,12 +72,15 @@ extension Store {
       let lines: [(String, String?)] = [
         ("view", header.name), ("data set", header.dataset), ("origin", header.origin.rawValue), ("state", header.state.rawValue),
         ("images", "\(summary.count) of \(header.count)"), ("dimension", "\(header.dimension)"), ("checkpoint", header.lineage.checkpoint),
-        ("  SHA-256", header.lineage.checkpointSHA256), ("backbone", header.lineage.backbone), ("size", header.lineage.size.map(String.init)),
-        ("channel map", header.lineage.channelMap), ("precision", header.lineage.precision), ("preprocessing", header.lineage.preprocessing),
+        ("  SHA-256", header.lineage.checkpointSHA256), ("backbone", header.lineage.backbone),
+        ("size", header.lineage.size.map(String.init)),
+        ("channel map", header.lineage.channelMap), ("precision", header.lineage.precision),
+        ("preprocessing", header.lineage.preprocessing),
         ("source", header.lineage.source), ("  SHA-256", header.lineage.sourceSHA256), ("ids SHA-256", header.lineage.idsSHA256),
         ("program version", header.lineage.programVersion), ("command", header.command), ("created", header.created.ISO8601Format()),
         ("updated", header.updated.ISO8601Format()), ("norms (min, mean, max)", norms), ("NaN or infinite", "\(summary.nonFinite)"),
-        ("all zero", "\(summary.zero)"), ("constant dimensions", "\(summary.constantDimensions.count)"), ("contents SHA-256", summary.contentsSHA256),
+        ("all zero", "\(summary.zero)"), ("constant dimensions", "\(summary.constantDimensions.count)"),
+        ("contents SHA-256", summary.contentsSHA256),
       ]
       let width = lines.map(\.0.count).max() ?? 0
       for (name, value) in lines {
@@ -84,7 +91,8 @@ extension Store {
 
   struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Check the checksum of every record.", discussion: "Example: hpa-feat store verify --store features.lmdb --view test@v4_f0 --sample 1000")
+      abstract: "Check the checksum of every record.",
+      discussion: "Example: hpa-feat store verify --store features.lmdb --view test@v4_f0 --sample 1000")
     @OptionGroup var store: StoreOptions
     @Option(help: ArgumentHelp("One view; all by default.", valueName: "name")) var view: String?
     @Option(help: ArgumentHelp("Check only so many records.", valueName: "n")) var sample: Int?
@@ -138,7 +146,9 @@ extension Store {
 
     func validate() throws {
       guard out.hasSuffix(".npy") || out.hasSuffix(".csv") else { throw ValidationError("--out \(out): name a .npy or .csv file.") }
-      guard out.hasSuffix(".npy") == (ids != nil) else { throw ValidationError("A .npy file needs --ids FILE.csv beside it; a .csv holds the ids itself.") }
+      guard out.hasSuffix(".npy") == (ids != nil) else {
+        throw ValidationError("A .npy file needs --ids FILE.csv beside it; a .csv holds the ids itself.")
+      }
     }
 
     func run() throws {

@@ -36,7 +36,8 @@ struct ThresholdsCommand: ParsableCommand {
 
   static func text(_ choices: [ThresholdSearch.Choice]) -> String {
     var table = Table([
-      ("class", .right), ("name", .left), ("positives", .right), ("threshold", .right), ("F1", .right), ("F1 at default", .right), ("", .left),
+      ("class", .right), ("name", .left), ("positives", .right), ("threshold", .right), ("F1", .right), ("F1 at default", .right),
+      ("", .left),
     ])
     for choice in choices {
       table.add([

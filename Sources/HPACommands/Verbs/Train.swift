@@ -45,7 +45,8 @@ struct Train: ParsableCommand {
 
   private func isFiles() throws -> Bool {
     try Together.allOrNone([
-      ("--images", images != nil), ("--labels", labels != nil), ("--folds", folds != nil), ("--backbone", backbone != nil), ("--out", out != nil),
+      ("--images", images != nil), ("--labels", labels != nil), ("--folds", folds != nil), ("--backbone", backbone != nil),
+      ("--out", out != nil),
     ])
   }
 
@@ -144,7 +145,8 @@ extension ProjectFolder {
   }
 
   private func settings(of model: ProjectConfiguration.Model, fold: Int, threads: Int, precision: Precision) -> TrainingConfiguration {
-    var settings = TrainingConfiguration(backbone: model.backbone, size: model.size, seed: UInt64(model.seed) &+ UInt64(fold), threads: threads)
+    var settings = TrainingConfiguration(
+      backbone: model.backbone, size: model.size, seed: UInt64(model.seed) &+ UInt64(fold), threads: threads)
     (settings.epochs, settings.learningRate, settings.weightDecay) = (model.epochs, model.learningRate, model.weightDecay)
     settings.schedule = .step(epochs: model.stepEpochs, gamma: model.gamma)
     settings.loss = model.loss

@@ -27,7 +27,9 @@ struct Canvas: Sendable {
     let horizontal = columns.map { exp(falloff * (Float($0) - column) * (Float($0) - column)) }
     for y in rows {
       let vertical = peak * exp(falloff * (Float(y) - row) * (Float(y) - row))
-      for x in columns where map.owner[y * map.size + x] == cell { light[y * map.size + x] += vertical * horizontal[x - columns.lowerBound] }
+      for x in columns where map.owner[y * map.size + x] == cell {
+        light[y * map.size + x] += vertical * horizontal[x - columns.lowerBound]
+      }
     }
   }
 

@@ -47,7 +47,8 @@ struct ProteinPattern: Sendable {
       eachCell(scene, "nuclear speckles") { index, cell, generator in
         for _ in 0..<22 + generator.index(below: 10) {
           let centre = cell.nucleus.randomPoint(0...0.85, using: &generator)
-          canvas.spot(at: centre, deviation: Float(generator.uniform(0.006, 0.01)), strength: Float(generator.uniform(0.8, 1.2)), cell: index)
+          canvas.spot(
+            at: centre, deviation: Float(generator.uniform(0.006, 0.01)), strength: Float(generator.uniform(0.8, 1.2)), cell: index)
         }
       }
     },
@@ -66,7 +67,8 @@ struct ProteinPattern: Sendable {
         for _ in 0..<26 {
           let direction = cell.pole + Float(generator.uniform(-span, span))
           let centre = cell.nucleus.point(ratio: Float(generator.uniform(1.15, 1.5)), direction: direction)
-          canvas.spot(at: centre, deviation: Float(generator.uniform(0.007, 0.012)), strength: Float(generator.uniform(0.6, 1)), cell: index)
+          canvas.spot(
+            at: centre, deviation: Float(generator.uniform(0.007, 0.012)), strength: Float(generator.uniform(0.6, 1)), cell: index)
         }
       }
     },
@@ -107,7 +109,8 @@ struct ProteinPattern: Sendable {
         for _ in 0..<46 {
           let start = cell.cytoplasmicPoint(1.12...2.1, using: &generator)
           Filament.wander(
-            from: start, direction: Float(generator.uniform(0, 2 * .pi)), steps: 3 + generator.index(below: 5), curl: 0.45, in: cell.outline,
+            from: start, direction: Float(generator.uniform(0, 2 * .pi)), steps: 3 + generator.index(below: 5), curl: 0.45,
+            in: cell.outline,
             using: &generator
           )
           .draw(on: &canvas, deviation: 0.0055, strength: Float(generator.uniform(0.8, 1.2)), cell: index)

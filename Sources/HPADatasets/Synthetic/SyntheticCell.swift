@@ -31,7 +31,8 @@ struct SyntheticCell: Sendable {
     let nuclearRadius = radius * Float(style.nuclearRatio)
     let shift = FieldPoint.polar(radius * Float(generator.uniform(0, 0.12)), Float(generator.uniform(0, 2 * .pi)))
     let nucleus = Outline(
-      centre: centre + shift, radius: nuclearRadius, stretch: Float(generator.uniform(1, 1.22)), angle: angle + Float(generator.uniform(-0.5, 0.5)),
+      centre: centre + shift, radius: nuclearRadius, stretch: Float(generator.uniform(1, 1.22)),
+      angle: angle + Float(generator.uniform(-0.5, 0.5)),
       roughness: 0.05, using: &generator)
     self.nucleus = nucleus
     nucleoli = SyntheticCell.nucleoli(of: nucleus, using: &generator)
@@ -44,7 +45,8 @@ struct SyntheticCell: Sendable {
   private static func nucleoli(of nucleus: Outline, using generator: inout SeededGenerator) -> [Disc] {
     var found: [Disc] = []
     for _ in 0..<2 + generator.index(below: 3) {
-      let disc = Disc(centre: nucleus.randomPoint(0...0.62, using: &generator), radius: nucleus.radius * Float(generator.uniform(0.18, 0.28)))
+      let disc = Disc(
+        centre: nucleus.randomPoint(0...0.62, using: &generator), radius: nucleus.radius * Float(generator.uniform(0.18, 0.28)))
       if found.allSatisfy({ ($0.centre - disc.centre).length > $0.radius + disc.radius }) { found.append(disc) }
     }
     return found

@@ -50,7 +50,8 @@ public enum SyntheticDataset {
         throw Failure(.usage, "\(tiffCount) TIFF fields of \(testCount) test fields", cure: "Ask for at most \(testCount) TIFF fields.")
       }
       guard plantedShare >= 0, hardNegativeShare >= 0, plantedShare + hardNegativeShare <= 1 else {
-        throw Failure(.usage, "the shares of planted fields and hard negatives do not fit", cure: "Give shares of 0 or more that add up to at most 1.")
+        throw Failure(
+          .usage, "the shares of planted fields and hard negatives do not fit", cure: "Give shares of 0 or more that add up to at most 1.")
       }
       guard plantedCount + hardNegativeCount <= galleryCount else {
         throw Failure(
@@ -94,7 +95,8 @@ public enum SyntheticDataset {
     progress.finish()
     try writeTables(plan, folder: folder)
     return Summary(
-      train: plan.train.count, test: plan.test.count, gallery: plan.gallery.count, tiff: configuration.tiffCount, planted: plan.planted.count,
+      train: plan.train.count, test: plan.test.count, gallery: plan.gallery.count, tiff: configuration.tiffCount,
+      planted: plan.planted.count,
       hardNegatives: plan.hardNegatives.count)
   }
 

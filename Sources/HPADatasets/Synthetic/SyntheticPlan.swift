@@ -32,8 +32,12 @@ struct SyntheticPlan: Sendable {
 
   init(_ configuration: SyntheticDataset.Configuration) {
     var generator = SeededGenerator(seed: configuration.seed, stream: "synthetic plan")
-    train = (0..<configuration.trainCount).map { _ in Self.kaggleEntry(among: configuration.classes, using: &generator) }.sorted { $0.id < $1.id }
-    test = (0..<configuration.testCount).map { _ in Self.kaggleEntry(among: configuration.classes, using: &generator) }.sorted { $0.id < $1.id }
+    train = (0..<configuration.trainCount).map { _ in Self.kaggleEntry(among: configuration.classes, using: &generator) }.sorted {
+      $0.id < $1.id
+    }
+    test = (0..<configuration.testCount).map { _ in Self.kaggleEntry(among: configuration.classes, using: &generator) }.sorted {
+      $0.id < $1.id
+    }
     var names = WellNames()
     let queries = Array(test.indices).shuffled(using: &generator)
     for (order, row) in queries.prefix(configuration.plantedCount + configuration.hardNegativeCount).enumerated() {

@@ -11,7 +11,9 @@ extension Environment {
       throw Failure(.missingInput, "there is no feature store here", at: .file(path), cure: "Check the path.")
     }
     try OpenEnvironments.exclusively(folder) { isOpen in
-      guard !isOpen else { throw Failure(.unavailable, "this program has the store open", at: .file(path), cure: "Close it, then compact.") }
+      guard !isOpen else {
+        throw Failure(.unavailable, "this program has the store open", at: .file(path), cure: "Close it, then compact.")
+      }
       try withLockFile(path) { try replaceDataFile(path, folder: folder) }
     }
   }

@@ -29,7 +29,9 @@ final class Environment: @unchecked Sendable {
     return try OpenEnvironments.acquire(folder) { present in
       guard let present else { return try openNew(path, folder: folder, isReadOnly: isReadOnly, mapSize: mapSize) }
       guard isReadOnly || !present.isReadOnly else {
-        throw Failure(.unavailable, "this program has the store open for reading only", at: .file(path), cure: "End the readers first, or open it for writing first.")
+        throw Failure(
+          .unavailable, "this program has the store open for reading only", at: .file(path),
+          cure: "End the readers first, or open it for writing first.")
       }
       return present
     }
@@ -38,9 +40,12 @@ final class Environment: @unchecked Sendable {
   private static func checkData(_ path: String) throws {
     var status = stat()
     guard stat(path + "/data.mdb", &status) == 0 else {
-      throw Failure(.missingInput, "there is no feature store here", at: .file(path), cure: "Check the path; hpa-feat extract makes a store.")
+      throw Failure(
+        .missingInput, "there is no feature store here", at: .file(path), cure: "Check the path; hpa-feat extract makes a store.")
     }
-    guard status.st_size > 0 else { throw Failure(.badData, "data.mdb is empty", at: .file(path), cure: "Copy the store again, or drop the folder.") }
+    guard status.st_size > 0 else {
+      throw Failure(.badData, "data.mdb is empty", at: .file(path), cure: "Copy the store again, or drop the folder.")
+    }
   }
 
   /// Gives back what `open` handed out; the last one to do so closes the folder.
@@ -228,7 +233,9 @@ extension Environment {
   private func checkLength() throws {
     let lengths = try lengths()
     guard lengths.actual >= lengths.expected else {
-      throw Failure(.badData, "data.mdb has \(lengths.actual) bytes where its header says \(lengths.expected)", at: .file(path), cure: "Copy the store again; it is truncated.")
+      throw Failure(
+        .badData, "data.mdb has \(lengths.actual) bytes where its header says \(lengths.expected)", at: .file(path),
+        cure: "Copy the store again; it is truncated.")
     }
   }
 

@@ -16,7 +16,8 @@ struct LMDBError: Error {
     let (kind, cure): (Failure.Kind, String?) =
       switch code {
       case MDB_INVALID: (.badData, "Is this the folder of a feature store? Its data.mdb is no LMDB file, or is damaged.")
-      case MDB_VERSION_MISMATCH: (.badData, "The file was written by another LMDB version; export the views with that version and import them here.")
+      case MDB_VERSION_MISMATCH:
+        (.badData, "The file was written by another LMDB version; export the views with that version and import them here.")
       case MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_BAD_TXN, MDB_PANIC:
         (.badData, "The file is damaged. Restore it from a copy, or save what is readable: hpa-feat store merge --store NEW \(path).")
       case MDB_READERS_FULL: (.unavailable, "Too many programs read this store at once; wait for one to end.")

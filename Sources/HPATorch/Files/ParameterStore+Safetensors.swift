@@ -33,7 +33,9 @@ extension ParameterStore {
     let faults = [("missing", missing), ("not part of the network", unused), ("of another shape", mismatched)].filter { !$0.1.isEmpty }
     guard !faults.isEmpty else { return }
     throw Failure(
-      .badData, "the weights do not fit the network; " + faults.map { "\($0.1.count) \($0.0): \($0.1.joined(separator: ", "))" }.joined(separator: "; "),
+      .badData,
+      "the weights do not fit the network; "
+        + faults.map { "\($0.1.count) \($0.0): \($0.1.joined(separator: ", "))" }.joined(separator: "; "),
       at: .file(file.path), cure: "Check that the file belongs to this network (--backbone).")
   }
 

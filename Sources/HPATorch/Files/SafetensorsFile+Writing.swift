@@ -65,8 +65,12 @@ extension SafetensorsFile {
     var tensors: [String: HeaderItem] = [:]
     var end = 0
     for item in items {
-      guard item.count == item.shape.reduce(1, *) else { throw Failure(.software, "'\(item.name)': \(item.count) values do not fill \(item.shape)") }
-      guard tensors[item.name] == nil, item.name != "__metadata__" else { throw Failure(.software, "'\(item.name)' cannot be a tensor's name twice") }
+      guard item.count == item.shape.reduce(1, *) else {
+        throw Failure(.software, "'\(item.name)': \(item.count) values do not fill \(item.shape)")
+      }
+      guard tensors[item.name] == nil, item.name != "__metadata__" else {
+        throw Failure(.software, "'\(item.name)' cannot be a tensor's name twice")
+      }
       let start = end
       end += item.count * item.type.byteCount
       tensors[item.name] = HeaderItem(dtype: item.type.rawValue, shape: item.shape, data_offsets: [start, end])

@@ -29,7 +29,8 @@ public final class SafetensorsFile {
     start = 8 + headerLength
     let header: [String: HeaderValue]
     do {
-      header = try JSONDecoder().decode([String: HeaderValue].self, from: SafetensorsFile.read(handle, at: 8, count: headerLength, path: path))
+      header = try JSONDecoder().decode(
+        [String: HeaderValue].self, from: SafetensorsFile.read(handle, at: 8, count: headerLength, path: path))
     } catch let failure as Failure {
       throw failure
     } catch {
@@ -120,8 +121,11 @@ public final class SafetensorsFile {
       throw broken(path, "tensor '\(name)' is of the type '\(description.dtype)', which is not read here")
     }
     let offsets = description.data_offsets
-    guard offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1] else { throw broken(path, "tensor '\(name)' has the offsets \(offsets)") }
-    guard description.shape.allSatisfy({ $0 >= 0 }), let count = product(description.shape + [type.byteCount]), count == offsets[1] - offsets[0]
+    guard offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1] else {
+      throw broken(path, "tensor '\(name)' has the offsets \(offsets)")
+    }
+    guard description.shape.allSatisfy({ $0 >= 0 }), let count = product(description.shape + [type.byteCount]),
+      count == offsets[1] - offsets[0]
     else {
       throw broken(path, "tensor '\(name)' \(description.shape) does not fill its \(offsets[1] - offsets[0]) bytes")
     }
@@ -138,10 +142,13 @@ public final class SafetensorsFile {
   /// The format allows no overlap, no hole and nothing after the last tensor.
   private func requireSeamlessData(byteCount: Int) throws {
     var end = 0
-    let ordered = entries.sorted { ($0.value.range.lowerBound, $0.value.range.upperBound) < ($1.value.range.lowerBound, $1.value.range.upperBound) }
+    let ordered = entries.sorted {
+      ($0.value.range.lowerBound, $0.value.range.upperBound) < ($1.value.range.lowerBound, $1.value.range.upperBound)
+    }
     for (name, entry) in ordered {
       guard entry.range.lowerBound == end else {
-        throw SafetensorsFile.broken(path, "the data of '\(name)' \(entry.range.lowerBound < end ? "overlap those before" : "leave a hole")")
+        throw SafetensorsFile.broken(
+          path, "the data of '\(name)' \(entry.range.lowerBound < end ? "overlap those before" : "leave a hole")")
       }
       end = entry.range.upperBound
     }

@@ -9,7 +9,8 @@ public final class SGD: Optimiser {
   public let parameters: [Tensor]
   private let momenta: [Tensor]
 
-  public init(_ parameters: [Tensor], learningRate: Double, momentum: Double = 0, weightDecay: Double = 0, isNesterov: Bool = false) throws {
+  public init(_ parameters: [Tensor], learningRate: Double, momentum: Double = 0, weightDecay: Double = 0, isNesterov: Bool = false) throws
+  {
     self.parameters = parameters
     self.learningRate = learningRate
     self.momentum = momentum

@@ -42,7 +42,9 @@ public enum Device: Sendable, Equatable, CustomStringConvertible {
     guard case .cuda(let index) = self else { return }
     let count = try TorchLibrary.cudaDevices()
     guard index < count else {
-      throw Failure(.unavailable, "\(self) is not there: LibTorch sees \(count) CUDA devices", cure: "Use --device cpu, or set up a CUDA build of LibTorch.")
+      throw Failure(
+        .unavailable, "\(self) is not there: LibTorch sees \(count) CUDA devices",
+        cure: "Use --device cpu, or set up a CUDA build of LibTorch.")
     }
   }
 }

@@ -50,7 +50,8 @@ public enum TorchLibrary {
   private static func load() -> Result<HPATorchTable, Failure> {
     let candidates = self.candidates()
     guard let path = candidates.first(where: FileManager.default.fileExists(atPath:)) else {
-      return .failure(unavailable("\(fileName) is not in \(candidates.map { ($0 as NSString).deletingLastPathComponent }.joined(separator: ", "))"))
+      return .failure(
+        unavailable("\(fileName) is not in \(candidates.map { ($0 as NSString).deletingLastPathComponent }.joined(separator: ", "))"))
     }
     // LibTorch's OpenMP reads this while it is loaded. By default its threads spin while they wait, which takes the processors from the
     // threads that decode images: beside other work, waiting asleep is five to ten times as fast.
@@ -68,7 +69,9 @@ public enum TorchLibrary {
   }
 
   private static func unavailable(_ message: String) -> Failure {
-    Failure(.unavailable, "LibTorch is needed: \(message)", cure: "Run: make build. Or name the library: export \(environmentName)=/path/to/\(fileName).")
+    Failure(
+      .unavailable, "LibTorch is needed: \(message)",
+      cure: "Run: make build. Or name the library: export \(environmentName)=/path/to/\(fileName).")
   }
 
   private static let environmentName = "HPA_TORCH_SHIM"

@@ -23,6 +23,12 @@ test:
 	swift build $(TEST_BUILD) --build-tests
 	swift test $(TEST_BUILD) --skip-build
 
+# LibTorch itself stays in .deps/ of this checkout.
+install: build
+	install -d "$(PREFIX)/bin" "$(PREFIX)/lib/hpa-feat"
+	install .build/release/hpa-feat "$(PREFIX)/bin/"
+	install .build/release/libHPATorchShim.so "$(PREFIX)/lib/hpa-feat/"
+
 parity:
 	@scripts/setup test
 	HPA_PARITY_SEED=$(SEED) swift test $(TEST_BUILD) --filter Parity
@@ -34,4 +40,4 @@ lint:
 	swift format lint --strict --recursive Package.swift Sources Tests
 
 clean:
-	rm -rf .build .goldens demo
+	rm -rf .build .build-test .goldens

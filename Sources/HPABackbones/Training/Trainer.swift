@@ -50,8 +50,9 @@ public final class Trainer {
     network = try Network(Backbone.named(configuration.backbone), seed: configuration.seed, dropout: configuration.dropout, device: device)
     if let initialWeights {
       try network.store.load(initialWeights)
-    } else if let classFrequencies {
-      try network.begin(atFrequencies: classFrequencies)
+    } else {
+      try network.beginWithOpenRectifiers()
+      if let classFrequencies { try network.begin(atFrequencies: classFrequencies) }
     }
     optimiser = try configuration.makeOptimiser(network.store.parameters)
     dropout = try RandomGenerator(seed: configuration.seed &+ 1, device: device)

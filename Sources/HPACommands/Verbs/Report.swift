@@ -33,6 +33,7 @@ struct Report: ParsableCommand {
         "F1: macro over 28 classes, of which \(judged.classes) occur here; best constant prediction on test: \(Output.decimal(judged.constantF1))"
       )
     }
+    lines.append("Thresholds are searched on the held-out images, so that column flatters; the test images are untouched.")
     if let search = report.search {
       lines.append("search: \(search.matches) matches of \(search.queries) x \(search.gallery) pairs" + known(search))
     }

@@ -18,7 +18,7 @@ enum PlantedChange: String, CaseIterable, Sendable {
     var tinted = stack
     for channel in 0..<stack.channels {
       // Away from 1 on either side, so that every tint shows.
-      let gain = generator.uniform() < 0.5 ? generator.uniform(0.65, 0.85) : generator.uniform(1.15, 1.35)
+      let gain = generator.uniform() < 0.5 ? generator.uniform(0.85, 0.95) : generator.uniform(1.05, 1.15)
       let area = stack.height * stack.width
       for pixel in channel * area..<(channel + 1) * area {
         tinted.pixels[pixel] = UInt8(min((Double(stack.pixels[pixel]) * gain).rounded(), 255))

@@ -24,15 +24,15 @@ struct SyntheticStyle: Sendable {
   init(seed: UInt64, labels: LabelSet) {
     var generator = SeededGenerator(seed: seed, stream: "synthetic style")
     self.labels = labels
-    cellRadius = generator.uniform(0.205, 0.25)
-    spacing = generator.uniform(1.45, 1.95)
-    elongation = generator.uniform(1.0, 1.3)
+    cellRadius = generator.uniform(0.15, 0.28)
+    spacing = generator.uniform(1.35, 2.4)
+    elongation = generator.uniform(1.0, 1.6)
     roughness = generator.uniform(0.06, 0.16)
-    nuclearRatio = generator.uniform(0.42, 0.5)
-    filamentsPerCell = 50 + generator.index(below: 40)
+    nuclearRatio = generator.uniform(0.38, 0.54)
+    filamentsPerCell = 25 + generator.index(below: 80)
     filamentCurl = generator.uniform(0.05, 0.16)
-    meshFrequency = generator.uniform(26, 38)
-    gains = [generator.uniform(0.65, 0.95), generator.uniform(0.75, 1), generator.uniform(0.65, 0.95), generator.uniform(0.55, 0.9)]
-    strengths = (0..<ProteinLocation.count).map { _ in generator.uniform(0.85, 1) }
+    meshFrequency = generator.uniform(16, 44)
+    gains = [generator.uniform(0.3, 1), generator.uniform(0.6, 1), generator.uniform(0.3, 1), generator.uniform(0.2, 0.9)]
+    strengths = (0..<ProteinLocation.count).map { _ in generator.uniform(0.7, 1) }
   }
 }

@@ -118,6 +118,8 @@ static hpa_image_status write_with(
   codec->in_color_space = header->channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
   jpeg_set_defaults(codec);
   jpeg_set_quality(codec, quality, TRUE);
+  // No chroma subsampling: a stain stands in one colour, and halving its resolution would blur the picture itself.
+  codec->comp_info[0].h_samp_factor = codec->comp_info[0].v_samp_factor = 1;
   jpeg_start_compress(codec, TRUE);
   while (codec->next_scanline < codec->image_height) {
     JSAMPROW row = (JSAMPROW)samples + codec->next_scanline * hpa_row_bytes(header);

@@ -49,10 +49,13 @@ public final class Network {
   /// (Yang et al. 2019, arXiv 1902.08129), and fifty layers from random weights hardly learn in the first hundreds of steps.
   func beginWithOpenRectifiers() throws {
     let normalized = store.entries.compactMap { entry in
-      entry.name.hasPrefix("last_linear.") || !entry.name.hasSuffix(".running_mean") ? nil : String(entry.name.dropLast("running_mean".count))
+      entry.name.hasPrefix("last_linear.") || !entry.name.hasSuffix(".running_mean")
+        ? nil : String(entry.name.dropLast("running_mean".count))
     }
     let biases = Set(normalized.map { $0 + "bias" })
-    for entry in store.entries where biases.contains(entry.name) { try entry.tensor.copy(from: Tensor.ones([], device: entry.tensor.device)) }
+    for entry in store.entries where biases.contains(entry.name) {
+      try entry.tensor.copy(from: Tensor.ones([], device: entry.tensor.device))
+    }
   }
 
   /// - Parameter pixels: (N, 4, H, W), uint8, in the order r, g, b, y; scaled to 0...1 here.

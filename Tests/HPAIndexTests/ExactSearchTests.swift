@@ -152,3 +152,42 @@ enum Planted {
     return queries
   }
 }
+
+@Suite struct WhiteningTests {
+  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"))
+  func `Cosines after whitening equal NumPy's, and every direction of the gallery is equally long`() throws {
+    let folder = try TemporaryFolder()
+    var generator = SeededGenerator(seed: testSeed())
+    // One direction a hundred times as long as the others, as in features of a classifier.
+    func rows(_ count: Int) -> Matrix<Float> {
+      let values = (0..<count).flatMap { _ in
+        let common = 100 * generator.normal()
+        return (0..<16).map { _ in Float(common + generator.normal()) }
+      }
+      return Matrix(rows: count, columns: 16, values: values)
+    }
+    let (queries, gallery) = (rows(20), rows(300))
+    let whitening = try Whitening(gallery: gallery)
+    #expect(whitening.dimension == 16)
+    for (name, matrix) in [("q", queries), ("g", gallery)] {
+      try NumpyFile.write(matrix, to: folder.path("\(name).npy"))
+      let named = try NamedRows(ids: (0..<matrix.rows).map { ImageID("\($0)") }, matrix: matrix)
+      try NumpyFile.write(try whitening.applied(to: named).matrix, to: folder.path("\(name)w.npy"))
+    }
+    try Python.run(
+      """
+      import numpy as np, sys
+      q, g, qw, gw = (np.load(f"{sys.argv[1]}/{name}.npy").astype(float) for name in ("q", "g", "qw", "gw"))
+      values, vectors = np.linalg.eigh(np.cov(g.T, bias=True))
+      unit = lambda rows: rows / np.linalg.norm(rows, axis=1, keepdims=True)
+      expected = unit((q - g.mean(0)) @ (vectors / np.sqrt(values))) @ unit((g - g.mean(0)) @ (vectors / np.sqrt(values))).T
+      np.testing.assert_allclose(unit(qw) @ unit(gw).T, expected, atol=2e-4)
+      np.testing.assert_allclose(np.cov(gw.T, bias=True), np.eye(16), atol=1e-3)
+      """, [folder.path])
+  }
+
+  @Test func `A gallery that cannot be whitened is refused`() throws {
+    #expect(throws: Failure.self) { try Whitening(gallery: Matrix(repeating: 1, rows: 1, columns: 3)) }
+    #expect(throws: Failure.self) { try Whitening(gallery: Matrix(repeating: 1, rows: 5, columns: 3)) }
+  }
+}

@@ -15,6 +15,7 @@ struct ProjectConfiguration {
     /// A CSV whose first column is `Id`; the label table serves where it is absent.
     let ids: String?
     let channels: ChannelMap
+    let resize: Resize.Method
   }
 
   struct FoldPlan {
@@ -51,6 +52,8 @@ struct ProjectConfiguration {
     let queries: String
     let gallery: String
     let top: Int
+    /// Whether all directions of the gallery's features are made equally long first.
+    let isWhitened: Bool
     /// `query,gallery` pairs that are known to be the same field.
     let knownPairs: String?
   }
@@ -148,6 +151,7 @@ extension ProjectConfiguration.Dataset {
     labels = try mapping.string("labels")
     ids = try mapping.string("ids")
     channels = try ChannelMap.named(try mapping.choice("channels", among: ChannelMap.all.map(\.name)))
+    resize = try mapping.choice("resize", default: .linear)
     guard labels != nil || ids != nil else {
       throw mapping.failure("data set '\(name)' names no ids", cure: "Add 'labels: FILE.csv' (Id,Target) or 'ids: FILE.csv' (Id).")
     }
@@ -198,6 +202,7 @@ extension ProjectConfiguration.SearchPlan {
     queries = try mapping.string("queries") ?? "test"
     gallery = try mapping.required("gallery")
     top = try mapping.integer("top", in: 1...Int.max) ?? 300
+    isWhitened = try mapping.boolean("whiten") ?? false
     knownPairs = try mapping.string("known_pairs")
     guard let chosen = models.first(where: { $0.name == model }) else {
       throw mapping.failure("'\(model)' is no model", cure: "The models are: \(models.map(\.name).joined(separator: ", ")).")

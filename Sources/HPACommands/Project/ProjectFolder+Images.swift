@@ -10,7 +10,7 @@ extension ProjectFolder {
       var job = ImageImport(
         images: path(dataset.images), layout: dataset.layout, out: importFolder(dataset.name), programVersion: Version.text)
       job.ids = try ids(of: dataset)
-      job.channelMap = dataset.channels
+      (job.channelMap, job.method) = (dataset.channels, dataset.resize)
       job.sizes = Set(configuration.models.map(\.size)).sorted()
       (job.errorRule, job.force, job.threads) = (onError, force, threads)
       return (dataset.name, try job.run())
@@ -19,6 +19,7 @@ extension ProjectFolder {
 
   /// The imported images of a data set at the size of a model.
   func images(of dataset: ProjectConfiguration.Dataset, size: Int) throws -> ImageSource {
-    ImageSource(folder: try StainFolder(imported(dataset.name, size: size)), channelMap: dataset.channels, size: size)
+    ImageSource(
+      folder: try StainFolder(imported(dataset.name, size: size)), channelMap: dataset.channels, size: size, resize: dataset.resize)
   }
 }

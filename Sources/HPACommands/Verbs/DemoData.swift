@@ -79,9 +79,9 @@ enum DemoProject {
     name: demo
 
     datasets:
-      train:  {layout: kaggle-png, images: data/train, labels: data/train.csv}
-      test:   {layout: kaggle-png, images: data/test, ids: data/sample_submission.csv, labels: data/truth/test_labels.csv}
-      hpav18: {layout: hpav18, images: data/hpav18, labels: data/HPAv18.csv}
+      train:  {layout: kaggle-png, images: data/train, resize: area, labels: data/train.csv}
+      test:   {layout: kaggle-png, images: data/test, resize: area, ids: data/sample_submission.csv, labels: data/truth/test_labels.csv}
+      hpav18: {layout: hpav18, images: data/hpav18, resize: area, labels: data/HPAv18.csv}
 
     folds: {count: 4, scheme: kfold, seed: 7}
 
@@ -89,9 +89,9 @@ enum DemoProject {
     models:
       inceptionv3_96: {backbone: inceptionv3, size: 96, folds: [0], epochs: 5, batch: 16, optimiser: adam, learning_rate: 0.0007, step_epochs: 1, gamma: 0.6, dropout: 0.1}
       inceptionv4_96: {backbone: inceptionv4, size: 96, folds: [0], epochs: 5, batch: 16, optimiser: adam, learning_rate: 0.0007, step_epochs: 1, gamma: 0.6, dropout: 0.1}
-      xception_96:    {backbone: xception, size: 96, folds: [0], epochs: 4, batch: 16, optimiser: adam, learning_rate: 0.001, step_epochs: 1, gamma: 0.5, dropout: 0.1}
+      xception_96:    {backbone: xception, size: 96, folds: [0], epochs: 5, batch: 16, optimiser: adam, learning_rate: 0.001, step_epochs: 1, gamma: 0.6, dropout: 0.1}
 
-    search: {model: inceptionv4_96, gallery: hpav18, top: 300, known_pairs: data/truth/planted_pairs.csv}
+    search: {model: xception_96, gallery: hpav18, top: 300, whiten: true, known_pairs: data/truth/planted_pairs.csv}
 
     stack: {epochs: 40, batch: 64, learning_rate: 0.1}
 

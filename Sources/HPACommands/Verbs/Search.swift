@@ -22,6 +22,8 @@ struct Search: ParsableCommand {
   @Option(help: ArgumentHelp("The best pairs overall.", valueName: "n")) var top: Int?
   @Option(name: .customLong("k"), help: ArgumentHelp("Neighbours of every query.", valueName: "n")) var neighbours: Int?
   @Option(help: "Leave pairs below this cosine out.") var minScore: Float?
+  @Flag(help: "Make all directions of the gallery's features equally long first: for features in which images of one class hardly differ.")
+  var whiten = false
   @Option(help: ArgumentHelp("A CSV (query,gallery) of pairs that are the same field; prints how many were found.", valueName: "file"))
   var known: String?
   @Option(help: ArgumentHelp("Where to write (query,gallery,score,rank).", valueName: "file")) var out: String?
@@ -54,12 +56,12 @@ struct Search: ParsableCommand {
   private func job() throws -> SearchJob {
     let amount: SearchJob.Amount? = neighbours.map { .neighbours($0) } ?? top.map { .bestPairs($0) }
     guard let queries, let gallery, let out, let amount else {
-      return try project.open().searchJob(amount: amount, minimumScore: minScore, knownPairs: known)
+      return try project.open().searchJob(amount: amount, minimumScore: minScore, knownPairs: known, isWhitened: whiten)
     }
     return SearchJob(
       queries: EmbeddingReference(queries, ids: queryIds, store: store),
       gallery: EmbeddingReference(gallery, ids: galleryIds, store: store),
-      amount: amount, minimumScore: minScore, knownPairs: known, out: out)
+      amount: amount, minimumScore: minScore, knownPairs: known, isWhitened: whiten, out: out)
   }
 
   private static func text(_ matches: Matches, _ summary: SearchJob.Summary, job: SearchJob) throws -> String {
@@ -125,12 +127,20 @@ struct SearchJob {
   let amount: Amount
   let minimumScore: Float?
   let knownPairs: String?
+  let isWhitened: Bool
   let out: String
+
+  private func rows() throws -> (queries: NamedRows<Float>, gallery: NamedRows<Float>) {
+    let (left, right) = (try queries.load(), try gallery.load())
+    guard isWhitened else { return (left, right) }
+    let whitening = try Whitening(gallery: right.matrix, path: gallery.name)
+    return (try whitening.applied(to: left, path: queries.name), try whitening.applied(to: right, path: gallery.name))
+  }
 
   func run(threads: Int) throws -> (Matches, Summary) {
     let clock = ContinuousClock()
     let started = clock.now
-    let (left, right) = (try queries.load(), try gallery.load())
+    let (left, right) = try rows()
     let known = try knownPairs.map(KnownPairs.init(contentsOf:))
     let loaded = clock.now
     let search = try ExactSearch(gallery: right, path: gallery.name)

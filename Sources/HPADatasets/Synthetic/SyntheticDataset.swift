@@ -105,7 +105,7 @@ public enum SyntheticDataset {
     let tiff = plan.test.prefix(configuration.tiffCount).map { Picture(entry: $0, form: .testTIFF, size: 2 * size) }
     let train = plan.train.map { Picture(entry: $0, form: .train, size: size) }
     let test = plan.test.map { Picture(entry: $0, form: .test, size: size) }
-    let gallery = plan.gallery.map { Picture(entry: $0, form: .gallery, size: $0.change?.size(of: size) ?? size) }
+    let gallery = plan.gallery.map { Picture(entry: $0, form: .gallery, size: size) }
     // The largest first, so that no thread is left alone with them.
     return tiff + gallery + train + test
   }
@@ -150,17 +150,18 @@ extension SyntheticDataset {
     let size: Int
 
     func write(into folder: String, writer: some SyntheticWriter) throws {
-      let rendered = entry.field.render(size: size).stack
-      let stack = entry.change?.apply(to: rendered, seed: entry.fieldSeed) ?? rendered
+      let exposure = entry.field.render(size: entry.isTakenLarge ? 2 * size : size).stack
+      let stack = entry.change?.apply(to: exposure, seed: entry.fieldSeed) ?? exposure.resized(to: size, method: .area)
+      let side = stack.width
       for stain in Stain.allCases {
         let plane = stack.plane(stain.index)
         let name = "\(folder)/\(form.folder)/\(entry.id)_\(stain.rawValue)"
         switch form {
-        case .train, .test: try writer.writeGrayPNG(Array(plane), width: size, height: size, path: name + ".png")
-        case .testTIFF: try writer.writeGrayTIFF(Array(plane), width: size, height: size, path: name + ".tif")
+        case .train, .test: try writer.writeGrayPNG(Array(plane), width: side, height: side, path: name + ".png")
+        case .testTIFF: try writer.writeGrayTIFF(Array(plane), width: side, height: side, path: name + ".tif")
         case .gallery:
           try writer.writeRGBJPEG(
-            ServedPicture.pixels(plane, stain: stain), width: size, height: size, quality: Self.jpegQuality, path: name + ".jpg")
+            ServedPicture.pixels(plane, stain: stain), width: side, height: side, quality: Self.jpegQuality, path: name + ".jpg")
         }
       }
     }

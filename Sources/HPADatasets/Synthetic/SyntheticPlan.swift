@@ -13,6 +13,8 @@ struct SyntheticPlan: Sendable {
     let fieldSeed: UInt64
     /// Nil where the picture is served as it was taken.
     var change: PlantedChange?
+    /// True for both of a pair that is served at two sizes: one exposure of twice the side, made smaller.
+    var isTakenLarge = false
 
     var field: SyntheticField { SyntheticField(seed: fieldSeed, style: SyntheticStyle(seed: wellSeed, labels: labels)) }
   }
@@ -46,7 +48,9 @@ struct SyntheticPlan: Sendable {
       if order < configuration.plantedCount {
         let change = PlantedChange.allCases[order % PlantedChange.allCases.count]
         let copy = Entry(
-          id: Self.galleryID(well, position: 1), labels: query.labels, wellSeed: query.wellSeed, fieldSeed: query.fieldSeed, change: change)
+          id: Self.galleryID(well, position: 1), labels: query.labels, wellSeed: query.wellSeed, fieldSeed: query.fieldSeed, change: change,
+          isTakenLarge: change == .size)
+        test[row].isTakenLarge = copy.isTakenLarge
         gallery.append(copy)
         planted.append((Pair(query: query.id, gallery: copy.id), change))
       } else {

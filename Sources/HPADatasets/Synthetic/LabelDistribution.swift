@@ -6,7 +6,6 @@ struct LabelDistribution: Sendable {
   static let weights: [(location: Int, weight: Double)] = [
     (0, 6), (25, 5), (21, 4), (23, 4), (2, 4), (7, 3.5), (5, 3.5), (4, 3.5), (14, 3), (6, 3), (1, 3), (19, 2.5), (12, 2.5), (24, 2.5),
     (20, 2.5),
-    (20, 2),
   ]
   /// The chance of 1, 2 and 3 labels; in the real set 0.49, 0.40 and 0.10. Fewer labels at once are easier to learn.
   static let countChances = [0.75, 0.2, 0.05]

@@ -59,6 +59,23 @@ import Testing
     #expect(other.status == 65 && other.standardError.contains("channel map"), "\(other.standardError)")
   }
 
+  @Test func `An unreadable image stops an extraction, or stands in the list of rejects and leaves the view incomplete`() throws {
+    let folder = try TemporaryFolder()
+    try hpa("demo-data --out . --train 6 --test 2 --gallery 2 --side 96", in: folder)
+    try RandomCheckpoint.write(backbone: "inceptionv3", size: 96, seed: 1, to: folder.path("c.safetensors"))
+    let broken = try ImageID.list(contentsOf: folder.path("data/train.csv"))[2]
+    let file = folder.path("data/train/\(broken)_green.png")
+    try FileBytes.write(Array(try FileBytes.read(file).prefix(200)), to: file)
+    let line = "extract --images data/train --ids data/train.csv --checkpoint c.safetensors --store s.lmdb --view train@c"
+    let failed = try Program.run(line.split(separator: " ").map(String.init), in: folder.path)
+    #expect(failed.status == 65 && failed.standardError.contains("\(broken)_green.png"), "\(failed.standardError)")
+    let skipped = try hpa("\(line) --on-error skip", in: folder)
+    #expect(skipped.standardOutput.contains("5 of 6 images, 1 rejected"), "\(skipped.standardOutput)")
+    #expect(try CSVTable(contentsOf: folder.path("s.lmdb-train@c-rejected.csv")).rows.map { $0[0] } == [broken.text])
+    let refused = try Program.run(["store", "export", "--store", "s.lmdb", "--view", "train@c", "--out", "f.csv"], in: folder.path)
+    #expect(refused.status == 65, "\(refused.standardError)")
+  }
+
   @Test func `A project folder goes from images to a submission with the card's commands`() throws {
     let folder = try TemporaryFolder()
     try hpa("demo-data --out . --train 48 --test 16 --gallery 24 --side 96", in: folder)

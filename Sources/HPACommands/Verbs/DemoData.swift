@@ -88,7 +88,7 @@ enum DemoProject {
     # From random weights in about a minute each. The published way is ImageNet weights, 512 to 800 pixels, SGD 0.05, dropout 0.5, 25 epochs.
     models:
       inceptionv3_96: {backbone: inceptionv3, size: 96, folds: [0], epochs: 5, batch: 16, optimiser: adam, learning_rate: 0.0007, step_epochs: 1, gamma: 0.6, dropout: 0.1}
-      inceptionv4_96: {backbone: inceptionv4, size: 96, folds: [0], epochs: 5, batch: 16, optimiser: adam, learning_rate: 0.0007, step_epochs: 1, gamma: 0.6, dropout: 0.1}
+      inceptionv4_96: {backbone: inceptionv4, size: 96, folds: [0], epochs: 7, batch: 16, optimiser: adam, learning_rate: 0.0007, step_epochs: 1, gamma: 0.7, dropout: 0.1}
       xception_96:    {backbone: xception, size: 96, folds: [0], epochs: 5, batch: 16, optimiser: adam, learning_rate: 0.001, step_epochs: 1, gamma: 0.6, dropout: 0.1}
 
     search: {model: xception_96, gallery: hpav18, top: 300, whiten: true, known_pairs: data/truth/planted_pairs.csv}

@@ -22,7 +22,7 @@ struct ExpectedPlace: Sendable, CustomTestStringConvertible {
     },
     .init(location: 4, name: "nucleus", ratio: 5) { pixel, map, _ in map.nuclear[pixel] < 0 },
     .init(location: 5, name: "nucleus", ratio: 3) { pixel, map, _ in map.nuclear[pixel] < 0 },
-    .init(location: 6, name: "cytoplasm", ratio: 1.5) { pixel, map, _ in map.nuclear[pixel] >= 0 },
+    .init(location: 6, name: "cytoplasm", ratio: 1.2) { pixel, map, _ in map.nuclear[pixel] >= 0 },
     .init(location: 7, name: "one side of the nucleus", ratio: 5) { pixel, map, cells in
       let cell = cells[map.owner[pixel]]
       return (map.point(pixel) - cell.centrosome).length < 0.1 && map.nuclear[pixel] > 0
@@ -43,23 +43,31 @@ struct ExpectedPlace: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct SyntheticFieldTests {
-  private func render(_ labels: LabelSet, seed: UInt64, size: Int = 64) -> (SyntheticField, SyntheticField.Rendering) {
+  private func render(_ labels: LabelSet, seed: UInt64, size: Int = 96) -> (SyntheticField, SyntheticField.Rendering) {
     let field = SyntheticField(seed: seed, style: SyntheticStyle(seed: seed, labels: labels))
     return (field, field.render(size: size))
   }
 
   @Test(arguments: ExpectedPlace.all) func `the protein lies where its class says`(place: ExpectedPlace) {
     let seed = testSeed()
-    var (inside, outside) = (Mean(), Mean())
+    var (inside, outside, background) = (Mean(), Mean(), Mean())
     for offset in 0..<2 {
       let (field, rendering) = render([place.location], seed: seed &+ UInt64(offset))
       let map = rendering.map
       let green = Array(rendering.stack.plane(Stain.green.index))
-      for pixel in green.indices where map.owner[pixel] >= 0 {
-        if place.isInside(pixel, map, field.cells) { inside.add(green[pixel]) } else { outside.add(green[pixel]) }
+      for pixel in green.indices {
+        if map.owner[pixel] < 0 {
+          background.add(green[pixel])
+        } else if place.isInside(pixel, map, field.cells) {
+          inside.add(green[pixel])
+        } else {
+          outside.add(green[pixel])
+        }
       }
     }
-    #expect(inside.value > place.ratio * outside.value, "\(inside.value) inside, \(outside.value) outside")
+    // Light above the camera's dark level: of a dim stain that level would be most of the value.
+    let (light, rest) = (inside.value - background.value, outside.value - background.value)
+    #expect(light > place.ratio * rest, "\(light) inside, \(rest) outside")
   }
 
   @Test func `every class that is drawn has a test of its place`() {
@@ -110,7 +118,9 @@ struct ExpectedPlace: Sendable, CustomTestStringConvertible {
       if stain == .blue {
         #expect(nucleus.value > 10 * cytoplasm.value)
       } else {
-        #expect(cytoplasm.value > 1.5 * nucleus.value)
+        // Light above the camera's dark level: of a dim stain that level would be most of the value.
+        // Some of it lies above and below the nucleus, in wells of small, dense cells up to three quarters.
+        #expect(cytoplasm.value - background.value > 1.2 * (nucleus.value - background.value))
       }
       #expect(background.value < 12)
     }
@@ -118,10 +128,10 @@ struct ExpectedPlace: Sendable, CustomTestStringConvertible {
 
   @Test func `a field looks alike at every size`() {
     let seed = testSeed()
-    let small = render([0, 23], seed: seed, size: 96).1.stack
-    let large = render([0, 23], seed: seed, size: 192).1.stack
+    let small = render([0, 23], seed: seed, size: 144).1.stack
+    let large = render([0, 23], seed: seed, size: 288).1.stack
     for stain in Stain.allCases {
-      #expect(correlation(Array(small.plane(stain.index)), resized(Array(large.plane(stain.index)), from: 192, to: 96)) > 0.95, "\(stain)")
+      #expect(correlation(Array(small.plane(stain.index)), resized(Array(large.plane(stain.index)), from: 288, to: 144)) > 0.95, "\(stain)")
     }
   }
 

@@ -27,13 +27,14 @@ extension ProjectFolder {
       validation: try members.mean(ids: shared, \.validation), test: try members.mean(ids: try ids(of: try dataset("test")), \.test)
     )
     let choices = try thresholdSearch.choices(scores: blended.validation, truth: truth)
-    try Thresholds(choices).write(to: thresholdsFile)
+    let thresholds = try Thresholds(choices)
+    try thresholds.write(to: thresholdsFile)
     try NamedRows(ids: blended.test.ids, matrix: blended.test.matrix).write(to: result("blend_test"))
-    let plain = try Submission(scores: blended.test, thresholds: try Thresholds(choices))
+    let plain = try Submission(scores: blended.test, thresholds: thresholds)
     let leaks = try leakTable()
     let summary = try BlendOutput(plain, leaks: leaks).write(to: submission)
     try FileBytes.write(
-      json: try evaluation(members, blended: blended, plain: plain, leaks: leaks, truth: truth), to: evaluationFile)
+      json: try evaluation(members, blended: blended, thresholds: thresholds, plain: plain, leaks: leaks, truth: truth), to: evaluationFile)
     return summary
   }
 
@@ -61,7 +62,8 @@ extension ProjectFolder {
   // MARK: Judging
 
   private func evaluation(
-    _ members: [Member], blended: (validation: ClassScores, test: ClassScores), plain: Submission, leaks: LeakTable?, truth: LabelTable
+    _ members: [Member], blended: (validation: ClassScores, test: ClassScores), thresholds: Thresholds, plain: Submission,
+    leaks: LeakTable?, truth: LabelTable
   ) throws -> RunEvaluation {
     let test = try dataset("test")
     let testTruth = try test.labels.map { _ in try labels(of: test) }
@@ -76,7 +78,6 @@ extension ProjectFolder {
             try Submission(scores: try ClassScores(member.test, name: member.name), thresholds: thresholds), truth: $0)
         })
     }
-    let thresholds = try Thresholds(try thresholdSearch.choices(scores: blended.validation, truth: truth))
     rows.append(
       RunEvaluation.Row(
         name: "blend without the leak step",

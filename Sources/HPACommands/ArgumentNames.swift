@@ -2,16 +2,15 @@ public import ArgumentParser
 public import HPABackbones
 public import HPADatasets
 public import HPAImages
-public import HPAStacker
+public import HPATorch
 
 // What other rooms name by text can be written as an option's value.
 extension Folds.Scheme: ExpressibleByArgument {}
 extension ImageImport.ErrorRule: ExpressibleByArgument {}
 extension ImageLayout: ExpressibleByArgument {}
+extension MultilabelLoss: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension Resize.Method: ExpressibleByArgument {}
 extension SampleRange: ExpressibleByArgument {}
-extension StackerConfiguration.Loss: ExpressibleByArgument {}
-extension TrainingConfiguration.Loss: ExpressibleByArgument {}
 extension TrainingConfiguration.OptimiserName: ExpressibleByArgument {}
 extension BatchLoader.Unreadable: ExpressibleByArgument {}

@@ -61,7 +61,7 @@ public final class Stacker {
           try step(try inputs.selecting(batch), try targets.selecting(batch), optimiser: optimiser, dropout: dropout) * Double(batch.count)
       }
       trainingLosses.append(sum / Double(batches.reduce(0) { $0 + $1.count }))
-      let held = try Scope.noGradient { try loss(of: try network(heldInputs, .evaluation), heldTargets).item() }
+      let held = try Scope.noGradient { try configuration.loss(try network(heldInputs, .evaluation), heldTargets).item() }
       try requireFinite(held, epoch: epoch)
       if held < validationLosses.min() ?? .infinity { best = try Snapshot(parameters) }
       validationLosses.append(held)
@@ -120,17 +120,10 @@ public final class Stacker {
 
   private func step(_ inputs: Tensor, _ targets: Tensor, optimiser: SGD, dropout: RandomGenerator) throws -> Double {
     try optimiser.clearGradients()
-    let loss = try loss(of: try network(inputs, .training(dropout: dropout)), targets)
+    let loss = try configuration.loss(try network(inputs, .training(dropout: dropout)), targets)
     try loss.backward()
     try optimiser.step()
     return try loss.item()
-  }
-
-  private func loss(of logits: Tensor, _ targets: Tensor) throws -> Tensor {
-    switch configuration.loss {
-    case .mlsm: try logits.multilabelSoftMarginLoss(targets: targets)
-    case .bce: try logits.binaryCrossEntropyWithLogits(targets: targets)
-    }
   }
 
   private func requireFinite(_ loss: Double, epoch: Int) throws {

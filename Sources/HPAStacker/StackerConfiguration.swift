@@ -1,12 +1,7 @@
+public import HPATorch
+
 /// How a stacker is built and trained.
 public struct StackerConfiguration: Sendable, Codable, Equatable {
-  public enum Loss: String, Sendable, Codable, CaseIterable {
-    /// torch.nn.MultiLabelSoftMarginLoss.
-    case mlsm
-    /// torch.nn.BCEWithLogitsLoss.
-    case bce
-  }
-
   /// Outputs of the hidden layer.
   public var width = 128
   public var dropout = 0.5
@@ -18,7 +13,7 @@ public struct StackerConfiguration: Sendable, Codable, Equatable {
   /// The learning rate is multiplied by `gamma` after every `stepEpochs` epochs.
   public var stepEpochs = 10
   public var gamma = 0.1
-  public var loss = Loss.mlsm
+  public var loss = MultilabelLoss.multilabelSoftMargin
   public var normalization = StackerInput.Normalization()
   public var seed: UInt64 = 0
 

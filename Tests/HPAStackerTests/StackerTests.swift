@@ -43,8 +43,8 @@ import Testing
       """, [folder.path, "\(ofBlocks)", "\(ofRows)"])
   }
 
-  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"), arguments: StackerConfiguration.Loss.allCases)
-  func `A trained stacker scores as the same Sequential in PyTorch, and its kept loss is PyTorch's`(loss: StackerConfiguration.Loss) throws
+  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"), arguments: MultilabelLoss.allCases)
+  func `A trained stacker scores as the same Sequential in PyTorch, and its kept loss is PyTorch's`(loss: MultilabelLoss) throws
   {
     let folder = try TemporaryFolder()
     let examples = examples(rows: 200, columns: 21, seed: testSeed())

@@ -3,18 +3,6 @@ public import HPATorch
 
 /// How a network is trained; the defaults are the HPAIC team's for 512 pixels.
 public struct TrainingConfiguration: Sendable, Codable, Equatable {
-  public enum Loss: String, Sendable, Codable, CaseIterable {
-    case multilabelSoftMargin = "mlsm"
-    case binaryCrossEntropy = "bce"
-
-    func callAsFunction(_ logits: Tensor, _ targets: Tensor) throws -> Tensor {
-      switch self {
-      case .multilabelSoftMargin: try logits.multilabelSoftMarginLoss(targets: targets)
-      case .binaryCrossEntropy: try logits.binaryCrossEntropyWithLogits(targets: targets)
-      }
-    }
-  }
-
   public enum OptimiserName: String, Sendable, Codable, CaseIterable {
     case sgd, adam, rmsprop
   }
@@ -31,7 +19,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
   /// The chance that the head drops a number.
   public var dropout = 0.5
   public var schedule = LearningRateSchedule.step(epochs: 6, gamma: 0.1)
-  public var loss = Loss.multilabelSoftMargin
+  public var loss = MultilabelLoss.multilabelSoftMargin
   public var precision = Precision.float32
   /// Of the first weights and of dropout.
   public var seed: UInt64

@@ -2,7 +2,7 @@ import HPABackbones
 import HPACore
 import HPADatasets
 import HPAImages
-import HPAStacker
+import HPATorch
 
 /// What `hpa.yaml` says: data sets, models, stack, thresholds, blend. Every key is described in schemas/hpa.schema.json.
 struct ProjectConfiguration {
@@ -41,7 +41,7 @@ struct ProjectConfiguration {
     let gamma: Double
     let dropout: Double
     let optimiser: TrainingConfiguration.OptimiserName
-    let loss: TrainingConfiguration.Loss
+    let loss: MultilabelLoss
     /// Weights to start from; random ones where it is absent.
     let initialWeights: String?
   }
@@ -65,7 +65,7 @@ struct ProjectConfiguration {
     let batch: Int
     let learningRate: Double
     let width: Int
-    let loss: StackerConfiguration.Loss
+    let loss: MultilabelLoss
   }
 
   struct ThresholdPlan {
@@ -228,7 +228,7 @@ extension ProjectConfiguration.StackPlan {
     batch = try mapping.integer("batch", in: 2...65_536) ?? 512
     learningRate = try mapping.number("learning_rate", in: 0...100) ?? 0.5
     width = try mapping.integer("width", in: 1...65_536) ?? 128
-    loss = try mapping.choice("loss", default: .mlsm)
+    loss = try mapping.choice("loss", default: .multilabelSoftMargin)
     for name in models where !known.contains(where: { $0.name == name }) {
       throw mapping.failure("'\(name)' is no model", cure: "The models are: \(known.map(\.name).joined(separator: ", ")).")
     }

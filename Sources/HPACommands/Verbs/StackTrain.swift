@@ -26,7 +26,7 @@ struct StackTrain: ParsableCommand {
   @Option(help: "Passes over the training images.") var epochs: Int?
   @Option(help: "Images a step.") var batch: Int?
   @Option(help: "Learning rate of SGD; divided by ten every ten epochs.") var learningRate: Double?
-  @Option(help: "mlsm (MultiLabelSoftMargin) or bce.") var loss: StackerConfiguration.Loss?
+  @Option(help: "mlsm (MultiLabelSoftMargin) or bce.") var loss: MultilabelLoss?
   @Flag(inversion: .prefixedNo, help: "Bring every block of features to length 1 first.") var blockL2 = true
   @Flag(inversion: .prefixedNo, help: "Bring every whole row to length 1.") var rowL2 = true
   @Option(help: "Another seed gives other first weights and another order.") var seed: UInt64?

@@ -34,7 +34,7 @@ struct Train: ParsableCommand {
   @Option(help: "What the learning rate is multiplied by.") var gamma = 0.1
   @Option(help: "Chance that the head drops a number.") var dropout = 0.5
   @Option(help: "sgd, adam or rmsprop.") var optimiser = TrainingConfiguration.OptimiserName.sgd
-  @Option(help: "mlsm (MultiLabelSoftMargin) or bce.") var loss = TrainingConfiguration.Loss.multilabelSoftMargin
+  @Option(help: "mlsm (MultiLabelSoftMargin) or bce.") var loss = MultilabelLoss.multilabelSoftMargin
   @Option(help: "Another seed gives other first weights, draws and augmentations.") var seed: UInt64 = 0
   @Option(help: ArgumentHelp("Where to write the checkpoint (safetensors).", valueName: "file")) var out: String?
   @Option(help: ArgumentHelp("In a project, the only model to train.", valueName: "name")) var model: String?

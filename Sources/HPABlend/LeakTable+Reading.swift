@@ -3,17 +3,24 @@ public import HPACore
 extension LeakTable {
   /// Reads either form of leak table, told apart by the column `Extra` of the published one.
   ///
-  /// - Parameter labels: the labels of the gallery, without which `matches.csv` says nothing.
-  /// - Throws: as the two below; `usage` for `matches.csv` without labels.
-  public init(contentsOf path: String, labels: LabelTable? = nil, minimumScore: Double = -.infinity) throws {
+  /// - Parameters:
+  ///   - labels: the labels of the gallery, without which `matches.csv` says nothing.
+  ///   - minimumScore: as in `init(matches:labels:minimumScore:)`.
+  /// - Throws: as the two below; `usage` for `matches.csv` without labels, and for labels or a score beside a published table, which
+  ///   would change nothing.
+  public init(contentsOf path: String, labels: LabelTable? = nil, minimumScore: Double? = nil) throws {
     if try CSVTable(contentsOf: path).header.contains("Extra") {
+      guard labels == nil, minimumScore == nil else {
+        throw Failure(
+          .usage, "a published leak table carries its own labels and no scores", at: .file(path),
+          cure: "Leave --gallery-labels and --min-score out.")
+      }
       try self.init(published: path)
     } else if let labels {
-      try self.init(matches: path, labels: labels, minimumScore: minimumScore)
+      try self.init(matches: path, labels: labels, minimumScore: minimumScore ?? -.infinity)
     } else {
       throw Failure(
-        .usage, "the labels of the gallery are needed with this table", at: .file(path),
-        cure: "Give the label table of the gallery that was searched.")
+        .usage, "matches carry no labels", at: .file(path), cure: "Add --gallery-labels FILE.csv (Id,Target) for the gallery.")
     }
   }
 

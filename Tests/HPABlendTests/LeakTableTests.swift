@@ -32,8 +32,9 @@ import Testing
     let published = try write("Extra,Test,SimR,SimG,SimB,Target\ng1,t1,0,0,0,3\n", to: "published.csv")
     #expect(try LeakTable(contentsOf: matches, labels: try galleryLabels()).entries.map(\.labels) == [[3]])
     #expect(try LeakTable(contentsOf: published).entries.map(\.labels) == [[3]])
-    let failure = #expect(throws: Failure.self) { try LeakTable(contentsOf: matches) }
-    #expect(failure?.kind == .usage)
+    #expect(#expect(throws: Failure.self) { try LeakTable(contentsOf: matches) }?.kind == .usage)
+    #expect(#expect(throws: Failure.self) { try LeakTable(contentsOf: published, labels: try galleryLabels()) }?.kind == .usage)
+    #expect(#expect(throws: Failure.self) { try LeakTable(contentsOf: published, minimumScore: 0.9) }?.kind == .usage)
   }
 
   @Test func `matches below the least score are left out`() throws {

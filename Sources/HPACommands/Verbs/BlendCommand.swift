@@ -66,24 +66,10 @@ struct BlendCommand: ParsableCommand {
     let order = try ImageID.list(contentsOf: ids)
     let scores = try Blend.mean(of: members.map { Blend.Member(try ClassScores(contentsOf: $0.path, ids: order), weight: $0.weight) })
     let plain = try Submission(scores: scores, thresholds: try thresholds.map { try Thresholds(contentsOf: $0) } ?? Thresholds())
-    try print(try BlendOutput(plain, leaks: try leakTable()).write(to: out))
-  }
-
-  private func leakTable() throws -> LeakTable? {
-    guard let leaks else { return nil }
-    let header = try CSVTable(contentsOf: leaks).header
-    guard header.contains("gallery") else {
-      guard galleryLabels == nil, minScore == nil else {
-        throw Failure(
-          .usage, "a published leak table carries its own labels and no scores", at: .file(leaks),
-          cure: "Leave --gallery-labels and --min-score out.")
-      }
-      return try LeakTable(published: leaks)
+    let leaks = try leaks.map {
+      try LeakTable(contentsOf: $0, labels: try galleryLabels.map(LabelTable.init(contentsOf:)), minimumScore: minScore)
     }
-    guard let galleryLabels else {
-      throw Failure(.usage, "matches carry no labels", at: .file(leaks), cure: "Add --gallery-labels FILE.csv (Id,Target) for the gallery.")
-    }
-    return try LeakTable(matches: leaks, labels: try LabelTable(contentsOf: galleryLabels), minimumScore: minScore ?? -.infinity)
+    try print(try BlendOutput(plain, leaks: leaks).write(to: out))
   }
 
   private func print(_ summary: BlendOutput.Summary) throws {

@@ -30,11 +30,11 @@ extension ProjectFolder {
     let thresholds = try Thresholds(choices)
     try thresholds.write(to: thresholdsFile)
     try NamedRows(ids: blended.test.ids, matrix: blended.test.matrix).write(to: result("blend_test"))
-    let plain = try Submission(scores: blended.test, thresholds: thresholds)
-    let leaks = try leakTable()
-    let summary = try BlendOutput(plain, leaks: leaks).write(to: submission)
+    let output = try BlendOutput(try Submission(scores: blended.test, thresholds: thresholds), leaks: try leakTable())
+    let summary = try output.write(to: submission)
     try FileBytes.write(
-      json: try evaluation(members, blended: blended, thresholds: thresholds, plain: plain, leaks: leaks, truth: truth), to: evaluationFile)
+      json: try evaluation(members, validation: blended.validation, thresholds: thresholds, output: output, truth: truth),
+      to: evaluationFile)
     return summary
   }
 
@@ -62,8 +62,7 @@ extension ProjectFolder {
   // MARK: Judging
 
   private func evaluation(
-    _ members: [Member], blended: (validation: ClassScores, test: ClassScores), thresholds: Thresholds, plain: Submission,
-    leaks: LeakTable?, truth: LabelTable
+    _ members: [Member], validation: ClassScores, thresholds: Thresholds, output: BlendOutput, truth: LabelTable
   ) throws -> RunEvaluation {
     let test = try dataset("test")
     let testTruth = try test.labels.map { _ in try labels(of: test) }
@@ -81,13 +80,12 @@ extension ProjectFolder {
     rows.append(
       RunEvaluation.Row(
         name: "blend without the leak step",
-        validation: try RunEvaluation.Judgement(try Submission(scores: blended.validation, thresholds: thresholds), truth: truth),
-        test: try testTruth.map { try RunEvaluation.Judgement(plain, truth: $0) }))
-    if let leaks {
-      let replaced = try leaks.applied(to: plain).submission
+        validation: try RunEvaluation.Judgement(try Submission(scores: validation, thresholds: thresholds), truth: truth),
+        test: try testTruth.map { try RunEvaluation.Judgement(output.plain, truth: $0) }))
+    if let leaked = output.leaked {
       rows.append(
         RunEvaluation.Row(
-          name: "blend with the leak step", validation: nil, test: try testTruth.map { try RunEvaluation.Judgement(replaced, truth: $0) }))
+          name: "blend with the leak step", validation: nil, test: try testTruth.map { try RunEvaluation.Judgement(leaked.submission, truth: $0) }))
     }
     return RunEvaluation(rows: rows)
   }

@@ -104,28 +104,31 @@ struct BlendOutput {
   }
 
   let plain: Submission
-  let leaks: LeakTable?
+  /// The submission after the leak step, and what the step did; nil without a leak table.
+  let leaked: (table: LeakTable, submission: Submission, changes: [LeakChange])?
 
-  init(_ plain: Submission, leaks: LeakTable?) {
+  /// - Throws: `badData` for a test image of the leak table that the submission does not hold.
+  init(_ plain: Submission, leaks: LeakTable?) throws {
     self.plain = plain
-    self.leaks = leaks
+    leaked = try leaks.map { table in
+      let (submission, changes) = try table.applied(to: plain)
+      return (table, submission, changes)
+    }
   }
 
   /// Writes `path`, and with leaks the submission without them and the log of changes beside it.
   func write(to path: String) throws -> Summary {
-    guard let leaks else {
+    guard let leaked else {
       try plain.write(to: path)
       return Summary(images: plain.ids.count, submission: path)
     }
     let stem = (path as NSString).deletingPathExtension
     let (withoutLeaks, log) = (stem + "_without_leaks.csv", stem + "_changes.csv")
-    let (replaced, changes) = try leaks.applied(to: plain)
     try plain.write(to: withoutLeaks)
-    try LeakChange.write(changes, to: log)
-    try replaced.write(to: path)
+    try LeakChange.write(leaked.changes, to: log)
+    try leaked.submission.write(to: path)
     return Summary(
-      images: plain.ids.count, submission: path, withoutLeaks: withoutLeaks, changes: log, leaks: leaks.entries.count,
-      changed: changes.count,
-      repeated: leaks.repeated.count, conflicts: leaks.conflicts.map(\.test.text))
+      images: plain.ids.count, submission: path, withoutLeaks: withoutLeaks, changes: log, leaks: leaked.table.entries.count,
+      changed: leaked.changes.count, repeated: leaked.table.repeated.count, conflicts: leaked.table.conflicts.map(\.test.text))
   }
 }

@@ -47,17 +47,27 @@ struct Search: ParsableCommand {
   }
 
   func run() throws {
-    let job = try job()
-    let (result, summary) = try job.run(threads: machine.threadCount)
-    if queries == nil { try project.open().keep(result, summary) }
-    if output.json { try Output.print(json: summary) } else { Output.print(try Self.text(result, summary, job: job)) }
+    guard let job = fileJob else {
+      let folder = try project.open()
+      let (result, summary) = try perform(
+        try folder.searchJob(amount: amount, minimumScore: minScore, knownPairs: known, isWhitened: whiten))
+      try folder.keep(result, summary)
+      return
+    }
+    _ = try perform(job)
   }
 
-  private func job() throws -> SearchJob {
-    let amount: SearchJob.Amount? = neighbours.map { .neighbours($0) } ?? top.map { .bestPairs($0) }
-    guard let queries, let gallery, let out, let amount else {
-      return try project.open().searchJob(amount: amount, minimumScore: minScore, knownPairs: known, isWhitened: whiten)
-    }
+  private func perform(_ job: SearchJob) throws -> (Matches, SearchJob.Summary) {
+    let (result, summary) = try job.run(threads: machine.threadCount)
+    if output.json { try Output.print(json: summary) } else { Output.print(try Self.text(result, summary, job: job)) }
+    return (result, summary)
+  }
+
+  private var amount: SearchJob.Amount? { neighbours.map { .neighbours($0) } ?? top.map { .bestPairs($0) } }
+
+  /// The search among named files; nil where the project says what to search.
+  private var fileJob: SearchJob? {
+    guard let queries, let gallery, let out, let amount else { return nil }
     return SearchJob(
       queries: EmbeddingReference(queries, ids: queryIds, store: store),
       gallery: EmbeddingReference(gallery, ids: galleryIds, store: store),

@@ -6,16 +6,5 @@ enum F1 {
   ///   - positives: true positives and false negatives.
   static func of(hits: Int, predicted: Int, positives: Int) -> Double { ratio(2 * hits, predicted + positives) }
 
-  static func of(scores: [Double], isPositive: [Bool], threshold: Double) -> Double {
-    var (hits, predicted, positives) = (0, 0, 0)
-    for (score, positive) in zip(scores, isPositive) {
-      if positive { positives += 1 }
-      guard score > threshold else { continue }
-      predicted += 1
-      if positive { hits += 1 }
-    }
-    return of(hits: hits, predicted: predicted, positives: positives)
-  }
-
   static func ratio(_ part: Int, _ whole: Int) -> Double { whole == 0 ? 0 : Double(part) / Double(whole) }
 }

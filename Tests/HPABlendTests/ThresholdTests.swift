@@ -17,7 +17,7 @@ private func search(_ scores: [Double], positive: Set<Int>, _ search: ThresholdS
     #expect(choice.threshold == 0.6)
     #expect(choice.f1 == 1)
     #expect(choice.f1AtFallback == 2.0 / 3)
-    #expect(choice.isSearched)
+    #expect(choice.note == nil)
   }
 
   @Test func `a class with exactly the minimum of positives keeps the default and is reported`() throws {
@@ -25,7 +25,7 @@ private func search(_ scores: [Double], positive: Set<Int>, _ search: ThresholdS
     #expect(choice.threshold == 0.15)
     #expect(choice.positives == 2)
     #expect(choice.f1 == choice.f1AtFallback)
-    #expect(!choice.isSearched)
+    #expect(choice.note == .tooFewPositives)
   }
 
   @Test func `the default stays where it is as good as any other`() throws {

@@ -1,4 +1,5 @@
 import HPABackbones
+import HPABlend
 import HPACore
 import HPADatasets
 import HPAImages
@@ -69,8 +70,11 @@ struct ProjectConfiguration {
   }
 
   struct ThresholdPlan {
-    let minimumCount: Int
-    let fallback: Double
+    var method = ThresholdMethod.optimum
+    var minimumCount = 1000
+    var fallback = Thresholds.default
+    /// Of each class's threshold and F1; none by default.
+    var bootstrap: ThresholdBootstrap?
   }
 
   struct BlendMember {
@@ -238,12 +242,17 @@ extension ProjectConfiguration.StackPlan {
 
 extension ProjectConfiguration.ThresholdPlan {
   fileprivate init(_ mapping: YAMLMapping?) throws {
-    guard var mapping else {
-      (minimumCount, fallback) = (1000, 0.15)
-      return
+    guard var mapping else { return }
+    method = try mapping.choice("method", default: method)
+    minimumCount = try mapping.integer("min_count", in: 0...Int.max) ?? minimumCount
+    fallback = try mapping.number("default", in: 0...1) ?? fallback
+    let (confidence, seed) = (try mapping.number("confidence", in: 0.5...0.999), try mapping.integer("seed", in: 0...Int.max))
+    bootstrap = try mapping.integer("bootstrap", in: 40...1_000_000).map {
+      try ThresholdBootstrap(resamples: $0, confidence: confidence ?? 0.95, seed: UInt64(seed ?? 0))
     }
-    minimumCount = try mapping.integer("min_count", in: 0...Int.max) ?? 1000
-    fallback = try mapping.number("default", in: 0...1) ?? 0.15
+    guard bootstrap != nil || (confidence == nil && seed == nil) else {
+      throw mapping.failure("'confidence' and 'seed' say nothing without 'bootstrap'", cure: "Add 'bootstrap: 1000', or take them out.")
+    }
     try mapping.rejectUnknownKeys()
   }
 }

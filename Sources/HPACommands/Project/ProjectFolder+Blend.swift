@@ -26,14 +26,16 @@ extension ProjectFolder {
     let blended = (
       validation: try members.mean(ids: shared, \.validation), test: try members.mean(ids: try ids(of: try dataset("test")), \.test)
     )
-    let choices = try thresholdSearch.choices(scores: blended.validation, truth: truth)
+    let search = try thresholdSearch(truth)
+    let choices = try search.choices(scores: blended.validation, truth: truth, bootstrap: configuration.thresholds.bootstrap)
     let thresholds = try Thresholds(choices)
     try thresholds.write(to: thresholdsFile)
+    try choices.writeDetails(to: result("threshold_details.csv"))
     try NamedRows(ids: blended.test.ids, matrix: blended.test.matrix).write(to: result("blend_test"))
     let output = try BlendOutput(try Submission(scores: blended.test, thresholds: thresholds), leaks: try leakTable())
     let summary = try output.write(to: submission)
     try FileBytes.write(
-      json: try evaluation(members, validation: blended.validation, thresholds: thresholds, output: output, truth: truth),
+      json: try evaluation(members, validation: blended.validation, search: search, thresholds: thresholds, output: output, truth: truth),
       to: evaluationFile)
     return summary
   }
@@ -46,8 +48,9 @@ extension ProjectFolder {
     let test: NamedRows<Double>
   }
 
-  private var thresholdSearch: ThresholdSearch {
-    ThresholdSearch(minimumCount: configuration.thresholds.minimumCount, fallback: configuration.thresholds.fallback)
+  private func thresholdSearch(_ truth: LabelTable) throws -> ThresholdSearch {
+    let plan = configuration.thresholds
+    return try ThresholdSearch(plan.method, distribution: truth, minimumCount: plan.minimumCount, fallback: plan.fallback)
   }
 
   /// The matches of the last search with the labels of their gallery images; nil where `hpa.yaml` has no search.
@@ -62,13 +65,13 @@ extension ProjectFolder {
   // MARK: Judging
 
   private func evaluation(
-    _ members: [Member], validation: ClassScores, thresholds: Thresholds, output: BlendOutput, truth: LabelTable
+    _ members: [Member], validation: ClassScores, search: ThresholdSearch, thresholds: Thresholds, output: BlendOutput, truth: LabelTable
   ) throws -> RunEvaluation {
     let test = try dataset("test")
     let testTruth = try test.labels.map { _ in try labels(of: test) }
     var rows = try members.map { member in
       let validation = try ClassScores(member.validation, name: member.name)
-      let thresholds = try Thresholds(try thresholdSearch.choices(scores: validation, truth: truth))
+      let thresholds = try Thresholds(try search.choices(scores: validation, truth: truth))
       return RunEvaluation.Row(
         name: member.name,
         validation: try RunEvaluation.Judgement(try Submission(scores: validation, thresholds: thresholds), truth: truth),

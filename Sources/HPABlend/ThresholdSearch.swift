@@ -77,7 +77,8 @@ public struct ThresholdSearch: Sendable {
     return Choice(
       classID: classID, threshold: threshold, predicted: found.predicted, positives: hasTruth ? positives : nil,
       f1: hasTruth ? found.f1(positives: positives) : nil,
-      f1AtFallback: hasTruth ? ranking.tally(above: fallback, draws).f1(positives: positives) : nil, note: note(classID, positives, hasTruth))
+      f1AtFallback: hasTruth ? ranking.tally(above: fallback, draws).f1(positives: positives) : nil,
+      note: note(classID, positives, hasTruth))
   }
 
   private func note(_ classID: Int, _ positives: Int, _ hasTruth: Bool) -> Choice.Note? {

@@ -4,22 +4,23 @@ public import HPATorch
 
 /// The second stage: class scores from the concatenated features of all networks.
 public final class Stacker {
-  public let columns: Int
+  public let layout: StackerLayout
   public let configuration: StackerConfiguration
   private let device: Device
-  private let parameters: ParameterStore
+  let parameters: ParameterStore
   private let network: StackerNetwork
 
-  /// - Parameter columns: width of the input, 3840 for thirty blocks of 128.
-  public init(columns: Int, configuration: StackerConfiguration, device: Device = .cpu) throws {
-    self.columns = columns
+  public init(_ layout: StackerLayout, configuration: StackerConfiguration, device: Device = .cpu) throws {
+    self.layout = layout
     self.configuration = configuration
     self.device = device
     parameters = try ParameterStore(seed: configuration.seed, device: device)
-    network = try StackerNetwork(parameters.root, columns: columns, width: configuration.width, dropout: configuration.dropout)
+    network = try StackerNetwork(parameters.root, columns: layout.columns, width: configuration.width, dropout: configuration.dropout)
   }
 
-  /// Rows of features with the labels that they are trained on or judged by.
+  public var columns: Int { layout.columns }
+
+  /// Rows of features, as the network reads them, with the labels that they are trained on or judged by.
   public struct Examples: Sendable {
     public let features: Matrix<Float>
     public let labels: [LabelSet]
@@ -46,15 +47,14 @@ public final class Stacker {
     let optimiser = try SGD(
       parameters.parameters, learningRate: configuration.learningRate, momentum: configuration.momentum,
       weightDecay: configuration.weightDecay)
-    let schedule = LearningRateSchedule.step(epochs: configuration.stepEpochs, gamma: configuration.gamma)
     let dropout = try RandomGenerator(seed: configuration.seed &+ 1, device: device)
-    var order = SeededGenerator(seed: configuration.seed, stream: "stacker/order")
+    var order = Self.order(seed: configuration.seed)
     var (trainingLosses, validationLosses): ([Double], [Double]) = ([], [])
     var best = try Snapshot(parameters)
     for epoch in 0..<configuration.epochs {
       try Interruption.check()
-      optimiser.learningRate = schedule.learningRate(initial: configuration.learningRate, epoch: epoch)
-      let batches = batches(of: training.count, using: &order)
+      optimiser.learningRate = configuration.schedule.learningRate(initial: configuration.learningRate, epoch: epoch)
+      let batches = Self.batches(of: training.count, size: configuration.batchSize, using: &order)
       var sum = 0.0
       for batch in batches {
         sum +=
@@ -73,7 +73,33 @@ public final class Stacker {
       bestEpoch: validationLosses.indices.min { (validationLosses[$0], $0) < (validationLosses[$1], $1) } ?? 0)
   }
 
-  /// Sigmoid scores (N, 28) of feature rows (N, columns).
+  /// Sigmoid scores (N, 28) of features as they were extracted: the mean over the passes of the layout.
+  ///
+  /// - Throws: `badData` for blocks of other widths than the stacker was trained on.
+  public func scores(of input: StackerInput) throws -> Matrix<Double> {
+    guard input.widths == layout.widths else {
+      throw Failure(
+        .badData,
+        "the stacker reads \(layout.widths.count) blocks of \(columns) columns in all, not \(input.widths.count) of \(input.columns)",
+        cure: "Give the features of the same models and folds, in the same order.")
+    }
+    let step = 4096
+    var values: [Double] = []
+    for start in stride(from: 0, to: input.rows, by: step) {
+      try Interruption.check()
+      let rows = Array(start..<min(start + step, input.rows))
+      let passes = try (layout.passes.isEmpty ? [Array(layout.widths.indices)] : layout.passes).map { blocks in
+        try scores(
+          of: input.features(
+            rows: rows, normalization: configuration.normalization, kept: Array(repeating: blocks, count: rows.count))
+        ).values
+      }
+      values += passes[0].indices.map { index in passes.reduce(0) { $0 + $1[index] } / Double(passes.count) }
+    }
+    return Matrix(rows: input.rows, columns: ProteinLocation.count, values: values)
+  }
+
+  /// Sigmoid scores (N, 28) of feature rows (N, columns), as the network reads them.
   public func scores(of features: Matrix<Float>) throws -> Matrix<Double> {
     guard features.columns == columns else {
       throw Failure(
@@ -111,11 +137,13 @@ public final class Stacker {
     )
   }
 
+  /// What the orders of all epochs are drawn from.
+  static func order(seed: UInt64) -> SeededGenerator { SeededGenerator(seed: seed, stream: "stacker/order") }
+
   /// The rows of each step in a new order; a last batch of one is left out, since batch normalisation needs two.
-  private func batches(of count: Int, using generator: inout SeededGenerator) -> [[Int]] {
+  static func batches(of count: Int, size: Int, using generator: inout SeededGenerator) -> [[Int]] {
     let order = Array(0..<count).shuffled(using: &generator)
-    return stride(from: 0, to: count, by: configuration.batchSize)
-      .map { Array(order[$0..<min($0 + configuration.batchSize, count)]) }.filter { $0.count > 1 }
+    return stride(from: 0, to: count, by: size).map { Array(order[$0..<min($0 + size, count)]) }.filter { $0.count > 1 }
   }
 
   private func step(_ inputs: Tensor, _ targets: Tensor, optimiser: SGD, dropout: RandomGenerator) throws -> Double {
@@ -148,7 +176,7 @@ public final class Stacker {
 
 extension Stacker {
   private static let configurationKey = "stacker"
-  private static let columnsKey = "columns"
+  private static let layoutKey = "layout"
 
   /// Writes parameters and configuration as safetensors.
   ///
@@ -160,7 +188,7 @@ extension Stacker {
       try parameters.items(),
       metadata: [
         Self.configurationKey: String(decoding: try encoder.encode(configuration), as: UTF8.self),
-        Self.columnsKey: String(columns),
+        Self.layoutKey: String(decoding: try encoder.encode(layout), as: UTF8.self),
         "record": String(decoding: try encoder.encode(record), as: UTF8.self),
       ], to: path)
   }
@@ -170,11 +198,13 @@ extension Stacker {
   /// - Throws: `missingInput`; `badData` where the file is no stacker.
   public convenience init(contentsOf path: String, device: Device = .cpu) throws {
     let file = try SafetensorsFile(path)
-    guard let columns = file.metadata[Self.columnsKey].flatMap(Int.init), columns > 0,
-      let configuration = try? JSONDecoder().decode(
-        StackerConfiguration.self, from: Data((file.metadata[Self.configurationKey] ?? "").utf8))
+    func metadata<Value: Decodable>(_ key: String) -> Value? {
+      try? JSONDecoder().decode(Value.self, from: Data((file.metadata[key] ?? "").utf8))
+    }
+    guard let layout: StackerLayout = metadata(Self.layoutKey), layout.isValid,
+      let configuration: StackerConfiguration = metadata(Self.configurationKey)
     else { throw Failure(.badData, "is no stacker", at: .file(path), cure: "Give a file that hpa-feat stack-train wrote.") }
-    try self.init(columns: columns, configuration: configuration, device: device)
+    try self.init(layout, configuration: configuration, device: device)
     try parameters.load(file)
   }
 }

@@ -10,9 +10,7 @@ public struct StackerConfiguration: Sendable, Codable, Equatable {
   public var learningRate = 0.5
   public var momentum = 0.9
   public var weightDecay = 1e-4
-  /// The learning rate is multiplied by `gamma` after every `stepEpochs` epochs.
-  public var stepEpochs = 10
-  public var gamma = 0.1
+  public var schedule = LearningRateSchedule.step(epochs: 10, gamma: 0.1)
   public var loss = MultilabelLoss.multilabelSoftMargin
   public var normalization = StackerInput.Normalization()
   public var seed: UInt64 = 0

@@ -144,7 +144,11 @@ private func numbers(_ printed: String) -> [[Double]] {
     try choices.writeDetails(to: data.folder.path("details.csv"))
     let table = try CSVTable(contentsOf: data.folder.path("details.csv"))
     #expect(table.header.prefix(3) == ["class", "threshold", "name"])
-    #expect(table.rows[27].fields == ["27", "0.15", "Rods & rings", "0", "\(choices[27].predicted)", "0.0", "0.0", "0.15", "0.15", "0.0", "0.0", "too few positives, default kept"])
+    #expect(
+      table.rows[27].fields == [
+        "27", "0.15", "Rods & rings", "0", "\(choices[27].predicted)", "0.0", "0.0", "0.15", "0.15", "0.0", "0.0",
+        "too few positives, default kept",
+      ])
     #expect(try Thresholds(contentsOf: data.folder.path("details.csv")) == Thresholds(choices))
   }
 

@@ -3,6 +3,7 @@ import HPABlend
 import HPACore
 import HPADatasets
 import HPAImages
+import HPAStacker
 import HPATorch
 
 /// What `hpa.yaml` says: data sets, models, stack, thresholds, blend. Every key is described in schemas/hpa.schema.json.
@@ -61,12 +62,10 @@ struct ProjectConfiguration {
 
   struct StackPlan {
     let models: [String]
-    let seed: Int
-    let epochs: Int
-    let batch: Int
-    let learningRate: Double
-    let width: Int
-    let loss: MultilabelLoss
+    var settings = StackerConfiguration()
+    let isOutOfFold: Bool
+    /// Of the stacker's own folds, where it is trained out of fold.
+    let foldSeed: Int
   }
 
   struct ThresholdPlan {
@@ -109,7 +108,7 @@ extension ProjectConfiguration {
     models = try Self.named(in: try top.requiredMapping("models")) { try Model(name: $0, &$1, folds: plan) }
     let (datasetNames, modelTable) = (datasets.map(\.name), models)
     search = try top.mapping("search").map { try SearchPlan($0, datasets: datasetNames, models: modelTable) }
-    stack = try top.mapping("stack").map { try StackPlan($0, models: modelTable) }
+    stack = try top.mapping("stack").map { try StackPlan($0, models: modelTable, folds: plan) }
     thresholds = try ThresholdPlan(try top.mapping("thresholds"))
     let hasStack = stack != nil
     blend = try top.mapping("blend").map { try Self.members($0, models: modelTable, hasStack: hasStack) } ?? []
@@ -224,15 +223,31 @@ extension ProjectConfiguration.SearchPlan {
 }
 
 extension ProjectConfiguration.StackPlan {
-  fileprivate init(_ mapping: YAMLMapping, models known: [ProjectConfiguration.Model]) throws {
+  fileprivate init(_ mapping: YAMLMapping, models known: [ProjectConfiguration.Model], folds: ProjectConfiguration.FoldPlan) throws {
     var mapping = mapping
     models = try mapping.strings("models") ?? known.map(\.name)
-    seed = try mapping.integer("seed", in: 0...Int.max) ?? 0
-    epochs = try mapping.integer("epochs", in: 1...10_000) ?? 30
-    batch = try mapping.integer("batch", in: 2...65_536) ?? 512
-    learningRate = try mapping.number("learning_rate", in: 0...100) ?? 0.5
-    width = try mapping.integer("width", in: 1...65_536) ?? 128
-    loss = try mapping.choice("loss", default: .multilabelSoftMargin)
+    settings.seed = UInt64(try mapping.integer("seed", in: 0...Int.max) ?? 0)
+    settings.epochs = try mapping.integer("epochs", in: 1...10_000) ?? settings.epochs
+    settings.batchSize = try mapping.integer("batch", in: 2...65_536) ?? settings.batchSize
+    settings.learningRate = try mapping.number("learning_rate", in: 0...100) ?? settings.learningRate
+    settings.momentum = try mapping.number("momentum", in: 0...0.9999) ?? settings.momentum
+    settings.weightDecay = try mapping.number("weight_decay", in: 0...1) ?? settings.weightDecay
+    settings.dropout = try mapping.number("dropout", in: 0...0.99) ?? settings.dropout
+    settings.width = try mapping.integer("width", in: 1...65_536) ?? settings.width
+    settings.loss = try mapping.choice("loss", default: settings.loss)
+    settings.normalization.ofBlocks = try mapping.boolean("block_l2") ?? true
+    settings.normalization.ofRows = try mapping.boolean("row_l2") ?? true
+    isOutOfFold = try mapping.boolean("out_of_fold") ?? false
+    foldSeed = try mapping.integer("fold_seed", in: 0...Int.max) ?? folds.seed &+ 1000
+    guard
+      let schedule = settings.schedule.changed(
+        try mapping.choice("schedule", default: .step), stepEpochs: try mapping.integer("step_epochs", in: 1...10_000),
+        gamma: try mapping.number("gamma", in: 0.0001...1))
+    else {
+      throw mapping.failure(
+        "this schedule has no steps or no factor", cure: "'step_epochs' goes with 'step', 'gamma' with 'step' and 'exponential'.")
+    }
+    settings.schedule = schedule
     for name in models where !known.contains(where: { $0.name == name }) {
       throw mapping.failure("'\(name)' is no model", cure: "The models are: \(known.map(\.name).joined(separator: ", ")).")
     }

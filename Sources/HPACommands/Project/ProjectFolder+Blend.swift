@@ -88,7 +88,8 @@ extension ProjectFolder {
     if let leaked = output.leaked {
       rows.append(
         RunEvaluation.Row(
-          name: "blend with the leak step", validation: nil, test: try testTruth.map { try RunEvaluation.Judgement(leaked.submission, truth: $0) }))
+          name: "blend with the leak step", validation: nil,
+          test: try testTruth.map { try RunEvaluation.Judgement(leaked.submission, truth: $0) }))
     }
     return RunEvaluation(rows: rows)
   }

@@ -9,9 +9,7 @@ extension ProjectFolder {
   func makeFolds() throws -> Folds {
     let plan = configuration.folds
     let table = try labels(of: try dataset("train"))
-    let wanted = try Folds.stratified(
-      table, count: plan.count, scheme: plan.scheme, seed: UInt64(plan.seed),
-      groups: try plan.groups.map { try ImageGroups(contentsOf: path($0), for: table) } ?? ImageGroups())
+    let wanted = try stratified(table, count: plan.count, scheme: plan.scheme, seed: plan.seed)
     guard FileManager.default.fileExists(atPath: folds) else {
       try wanted.write(to: folds)
       return wanted
@@ -22,5 +20,12 @@ extension ProjectFolder {
         cure: "Put the old values back, or delete this file together with checkpoints/, features.lmdb/ and results/.")
     }
     return wanted
+  }
+
+  /// A division that keeps the groups of `hpa.yaml` together.
+  func stratified(_ table: LabelTable, count: Int, scheme: Folds.Scheme, seed: Int) throws -> Folds {
+    try Folds.stratified(
+      table, count: count, scheme: scheme, seed: UInt64(seed),
+      groups: try configuration.folds.groups.map { try ImageGroups(contentsOf: path($0), for: table) } ?? ImageGroups())
   }
 }

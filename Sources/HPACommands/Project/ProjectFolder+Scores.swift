@@ -59,33 +59,36 @@ extension ProjectFolder {
   var stackFolder: String { result("stack") }
 
   private func stackScores(_ part: String) throws -> NamedRows<Double> {
-    guard FileManager.default.fileExists(atPath: stackFolder + "/stack.json") else {
+    guard FileManager.default.fileExists(atPath: StackSummary.path(in: stackFolder)) else {
       throw Failure(.missingInput, "there is no stacker yet", at: .file(stackFolder), cure: "Run: hpa-feat stack-train")
     }
     return try NamedRows(readingFrom: "\(stackFolder)/\(part)")
   }
 
   /// The stacker that `hpa.yaml` describes, over the features of all its models and their folds.
-  func stackJob(_ adjust: (inout StackerConfiguration) -> Void) throws -> StackJob {
+  ///
+  /// - Parameter isOutOfFold: what the command line says instead of `hpa.yaml`.
+  func stackJob(isOutOfFold: Bool?, _ adjust: (inout StackerConfiguration) throws -> Void) throws -> StackJob {
     guard let plan = configuration.stack else {
       throw Failure(.missingInput, "there is no 'stack' section", at: .file(path(Self.fileName)), cure: "Add 'stack: {}' for the defaults.")
     }
-    var settings = StackerConfiguration()
-    (settings.width, settings.epochs, settings.batchSize) = (plan.width, plan.epochs, plan.batch)
-    (settings.learningRate, settings.seed, settings.loss) = (plan.learningRate, UInt64(plan.seed), plan.loss)
-    adjust(&settings)
+    var settings = plan.settings
+    try adjust(&settings)
     let store = try openStore()
-    let models = try plan.models.map(model)
-    let table = try labels(of: try dataset("train"))
-    let testIDs = try ids(of: try dataset("test"))
-    let input = { (dataset: String, ids: [ImageID]) in
-      let blocks = try models.flatMap { model in
-        try model.folds.map { try features(of: dataset, model: model, fold: $0, in: store, ids: ids) }
-      }
-      return try StackerInput.concatenate(blocks, normalization: settings.normalization)
+    let networks = try plan.models.map(model).flatMap { model in model.folds.map { (model: model, fold: $0) } }
+    let images = { (dataset: String, ids: [ImageID]) in
+      let blocks = try networks.map { try features(of: dataset, model: $0.model, fold: $0.fold, in: store, ids: ids) }
+      return StackJob.Images(ids: ids, input: try StackerInput(joining: blocks))
     }
+    let table = try labels(of: try dataset("train"))
+    let folds = try makeFolds()
+    let honest = HonestBlocks(
+      models: plan.models.map { name in networks.indices.filter { networks[$0].model.name == name } },
+      heldOut: networks.map { folds.validation(fold: $0.fold) })
     return StackJob(
-      ids: table.ids, features: try input("train", table.ids), labels: table.labels, folds: try makeFolds(),
-      test: StackJob.Test(ids: testIDs, features: try input("test", testIDs)), configuration: settings, out: stackFolder)
+      training: try images("train", table.ids), labels: table.labels, folds: folds,
+      honest: .init(blocks: honest, folds: try stratified(table, count: max(2, folds.count), scheme: .kfold, seed: plan.foldSeed)),
+      test: try images("test", try ids(of: try dataset("test"))), configuration: settings,
+      variant: isOutOfFold ?? plan.isOutOfFold ? .outOfFold : .naive, out: stackFolder)
   }
 }

@@ -72,8 +72,9 @@ extension ProjectFolder {
       let folds = try model.folds.compactMap { try Checkpoint(checkpoint(model.name, fold: $0)).record?.best?.validationLoss }
       losses[model.name] = folds.reduce(0, +) / Double(folds.count)
     }
-    if FileManager.default.fileExists(atPath: stackFolder + "/stack.json") {
-      losses[ProjectConfiguration.stackMember] = try FileBytes.read(json: stackFolder + "/stack.json", as: StackJob.Summary.self).meanLoss
+    if FileManager.default.fileExists(atPath: StackSummary.path(in: stackFolder)) {
+      losses[ProjectConfiguration.stackMember] = try FileBytes.read(json: StackSummary.path(in: stackFolder), as: StackSummary.self)
+        .meanLoss
     }
     return RunReport(
       evaluation: try FileBytes.read(json: evaluationFile), losses: losses,

@@ -9,143 +9,135 @@ struct StackTrain: ParsableCommand {
     commandName: "stack-train",
     abstract: "Train one network over the features of all networks, fold by fold.",
     discussion: """
-      BatchNorm, Dropout, Linear, ReLU, Dropout, Linear over the concatenated features. Writes fold_N.safetensors, and the scores of every
-      image by the fold that held it out: validation_scores.npy with validation_ids.csv.
+      BatchNorm, Dropout, Linear, ReLU, Dropout, Linear over the features of all networks side by side. Writes fold_N.safetensors, the scores
+      of every image by the fold that held it out (validation_scores.npy with validation_ids.csv), and the mean scores of test images.
+
+      The feature of a training image is honest only where its network held the image out. --out-of-fold uses such features only;
+      --feature-folds says which they are. --folds must then divide the images with another seed than --feature-folds.
 
       Example: hpa-feat stack-train --features F.npy --ids ids.csv --labels train.csv --folds folds.csv --out stack
+               hpa-feat stack-train --features F.npy --ids ids.csv --labels train.csv --folds other_folds.csv --feature-folds folds.csv \\
+                 --out-of-fold --test-features T.npy --test-ids test.csv --out stack
       In a project folder: hpa-feat stack-train
       """)
+
+  /// How the blocks of the input follow each other.
+  enum FoldOrder: String, CaseIterable, ExpressibleByArgument {
+    case modelMajor = "model-major"
+    case foldMajor = "fold-major"
+  }
 
   @Option(help: ArgumentHelp("Features (N x columns, .npy); repeat to put several side by side.", valueName: "file")) var features:
     [String] = []
   @Option(help: ArgumentHelp("The ids of their rows.", valueName: "file")) var ids: String?
   @Option(help: ArgumentHelp("A CSV with the columns Id and Target.", valueName: "file")) var labels: String?
-  @Option(help: ArgumentHelp("Folds, as hpa-feat folds writes them.", valueName: "file")) var folds: String?
+  @Option(help: ArgumentHelp("The stacker's folds, as hpa-feat folds writes them.", valueName: "file")) var folds: String?
   @Option(help: ArgumentHelp("Where to write.", valueName: "folder")) var out: String?
-  @Option(help: "Outputs of the hidden layer.") var width: Int?
-  @Option(help: "Passes over the training images.") var epochs: Int?
-  @Option(help: "Images a step.") var batch: Int?
-  @Option(help: "Learning rate of SGD; divided by ten every ten epochs.") var learningRate: Double?
-  @Option(help: "mlsm (MultiLabelSoftMargin) or bce.") var loss: MultilabelLoss?
-  @Flag(inversion: .prefixedNo, help: "Bring every block of features to length 1 first.") var blockL2 = true
-  @Flag(inversion: .prefixedNo, help: "Bring every whole row to length 1.") var rowL2 = true
-  @Option(help: "Another seed gives other first weights and another order.") var seed: UInt64?
+  @Option(help: ArgumentHelp("Columns of one network's features inside of the files; 128 where that fits.", valueName: "n"))
+  var blockWidth: Int?
+
+  @Option(
+    help: ArgumentHelp("The folds that the networks were trained on: one file for all models, or repeat for each model.", valueName: "file")
+  )
+  var featureFolds: [String] = []
+
+  @Option(
+    help: "model-major: all folds of the first model, then of the next (the default); fold-major: all models of fold 0, then of fold 1.")
+  var foldOrder: FoldOrder?
+
+  @Flag(inversion: .prefixedNo, help: "Train on honest features only: by networks that held the image out. Not so by default.")
+  var outOfFold: Bool?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Train the other variant, too, and show what the choice does to the validation score; so by default where it takes seconds.")
+  var compare: Bool?
+
+  @Option(help: ArgumentHelp("Features of test images; repeat as --features.", valueName: "file")) var testFeatures: [String] = []
+  @Option(help: ArgumentHelp("The ids of their rows.", valueName: "file")) var testIds: String?
+  @OptionGroup var stacker: StackerOptions
   @OptionGroup var device: DeviceOptions
   @OptionGroup var machine: MachineOptions
   @OptionGroup var output: OutputOptions
   @OptionGroup var project: ProjectOptions
 
   func validate() throws {
-    _ = try Together.allOrNone([
+    let isFiles = try Together.allOrNone([
       ("--features", !features.isEmpty), ("--ids", ids != nil), ("--labels", labels != nil), ("--folds", folds != nil),
       ("--out", out != nil),
     ])
-    for (name, value) in [("--width", width), ("--epochs", epochs), ("--batch", batch)] {
-      if let value, value < (name == "--batch" ? 2 : 1) { throw ValidationError("\(name) \(value) is too small.") }
+    let hasTest = try Together.allOrNone([("--test-features", !testFeatures.isEmpty), ("--test-ids", testIds != nil)])
+    guard isFiles || !(hasTest || blockWidth != nil || !featureFolds.isEmpty || foldOrder != nil) else {
+      throw ValidationError("--test-features, --block-width, --feature-folds and --fold-order go with --features.")
     }
-    if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
-      throw ValidationError("--learning-rate \(learningRate): use a number above 0.")
+    guard !featureFolds.isEmpty || !isFiles || (outOfFold != true && compare != true && foldOrder == nil) else {
+      throw ValidationError("--out-of-fold, --compare and --fold-order also need --feature-folds.")
     }
+    if let blockWidth, blockWidth < 1 { throw ValidationError("--block-width \(blockWidth): use 1 or more.") }
   }
 
   func run() throws {
     let device = try Device(parsing: device.device)
     try device.requirePresence()
     try TorchLibrary.setThreads(machine.threadCount)
-    let job = try job()
+    var job = try fileJob() ?? project.open().stackJob(isOutOfFold: outOfFold) { try stacker.apply(to: &$0) }
+    job.isCompared = compare
     let summary = try job.run(device: device)
-    if output.json { try Output.print(json: summary) } else { Output.print(Self.text(summary, columns: job.columns)) }
+    if output.json { try Output.print(json: summary) } else { Output.print(summary.text) }
   }
 
-  private func job() throws -> StackJob {
-    guard let ids, let labels, let folds, let out else {
-      return try project.open().stackJob { configuration in apply(to: &configuration) }
-    }
-    let order = try ImageID.list(contentsOf: ids)
-    let blocks = try features.map { try NamedRows(ids: order, matrix: try NumpyFile.read($0, as: Float.self), path: $0).matrix }
+  /// The stacker of named files; nil where the project says what to stack.
+  private func fileJob() throws -> StackJob? {
+    guard let ids, let labels, let folds, let out else { return nil }
+    let training = try Self.images(features, ids: ids, blockWidth: blockWidth)
+    let own = try Folds.read(folds, for: training.ids)
     var configuration = StackerConfiguration()
-    apply(to: &configuration)
+    try stacker.apply(to: &configuration)
+    let test = try testIds.map { try Self.images(testFeatures, ids: $0, blockWidth: blockWidth) }
+    if let test, test.input.widths != training.input.widths {
+      throw Failure(
+        .badData, "test features have \(test.input.columns) columns, training features \(training.input.columns)",
+        at: .file(testFeatures[0]),
+        cure: "Give the features of the same networks, in the same order.")
+    }
     return StackJob(
-      ids: order, features: try StackerInput.concatenate(blocks, normalization: configuration.normalization),
-      labels: try LabelTable(contentsOf: labels).labels(for: order, path: labels), folds: try Folds.read(folds, for: order), test: nil,
-      configuration: configuration, out: out)
+      training: training, labels: try LabelTable(contentsOf: labels).labels(for: training.ids, path: labels), folds: own,
+      honest: featureFolds.isEmpty ? nil : .init(blocks: try honestBlocks(training), folds: own), test: test, configuration: configuration,
+      variant: outOfFold == true ? .outOfFold : .naive, out: out)
   }
 
-  private func apply(to configuration: inout StackerConfiguration) {
-    if let width { configuration.width = width }
-    if let epochs { configuration.epochs = epochs }
-    if let batch { configuration.batchSize = batch }
-    if let learningRate { configuration.learningRate = learningRate }
-    if let loss { configuration.loss = loss }
-    if let seed { configuration.seed = seed }
-    configuration.normalization = .init(ofBlocks: blockL2, ofRows: rowL2)
+  static func images(_ paths: [String], ids: String, blockWidth: Int?) throws -> StackJob.Images {
+    let order = try ImageID.list(contentsOf: ids)
+    let matrices = try paths.map { try NamedRows(ids: order, matrix: try NumpyFile.read($0, as: Float.self), path: $0).matrix }
+    return StackJob.Images(ids: order, input: try StackerInput(joining: matrices, blockWidth: blockWidth))
   }
 
-  private static func text(_ summary: StackJob.Summary, columns: Int) -> String {
-    var table = Table([("fold", .right), ("best epoch", .right), ("validation loss", .right)])
-    for (fold, record) in summary.folds.enumerated() {
-      table.add(["\(fold)", "\(record.bestEpoch + 1)", Output.decimal(record.bestLoss)])
+  private func honestBlocks(_ training: StackJob.Images) throws -> HonestBlocks {
+    let count = training.input.widths.count
+    let files = try featureFolds.map { try Folds.read($0, for: training.ids) }
+    // One file stands for as many models as there are blocks for.
+    let divisions = files.count == 1 ? Array(repeating: files[0], count: max(1, count / files[0].count)) : files
+    guard divisions.reduce(0, { $0 + $1.count }) == count else {
+      throw Failure(
+        .usage, "\(count) blocks of features are no models of \(divisions.map { "\($0.count)" }.joined(separator: ", ")) folds",
+        at: .file(featureFolds[0]), cure: "Give one --feature-folds for all models, or one for each model; look at --block-width, too.")
     }
-    return """
-      \(columns) columns
-      \(table.text)
-      mean validation loss \(Output.decimal(summary.meanLoss))
-      features as published: an image's features come also from networks that were trained on it, so these losses flatter
-      -> \(summary.out)
-      """
-  }
-}
-
-/// The stacker of every fold, from features in memory to files.
-struct StackJob {
-  struct Test {
-    let ids: [ImageID]
-    let features: Matrix<Float>
-  }
-
-  struct Summary: Codable {
-    let folds: [StackerRecord]
-    let meanLoss: Double
-    let columns: Int
-    let out: String
-  }
-
-  let ids: [ImageID]
-  let features: Matrix<Float>
-  let labels: [LabelSet]
-  let folds: Folds
-  /// Images that the mean of all folds is to score; nil for none.
-  let test: Test?
-  let configuration: StackerConfiguration
-  let out: String
-
-  var columns: Int { features.columns }
-
-  func run(device: Device) throws -> Summary {
-    let rowOfID = Dictionary(uniqueKeysWithValues: zip(ids, ids.indices))
-    let rows = { (part: [ImageID]) in part.compactMap { rowOfID[$0] } }
-    let examples = Stacker.Examples(features: features, labels: labels)
-    let progress = ProgressLine("stack-train", total: folds.count * configuration.epochs, unit: "epochs")
-    var held = ScoreMean()
-    var tested = ScoreMean()
-    var records: [StackerRecord] = []
-    for fold in 0..<folds.count {
-      var configuration = configuration
-      configuration.seed = self.configuration.seed &+ UInt64(fold)
-      let stacker = try Stacker(columns: columns, configuration: configuration, device: device)
-      let validation = folds.validation(fold: fold)
-      let record = try stacker.train(examples, training: rows(folds.training(fold: fold)), validation: rows(validation), progress: progress)
-      held.add(try stacker.scores(of: features.selecting(rows: rows(validation))), for: validation)
-      if let test { tested.add(try stacker.scores(of: test.features), for: test.ids) }
-      try stacker.write(to: "\(out)/fold_\(fold).safetensors", record: record)
-      records.append(record)
+    var models: [[Int]] = []
+    if foldOrder == .foldMajor {
+      guard Set(divisions.map(\.count)).count == 1 else {
+        throw Failure(.usage, "models differ in folds, so their blocks cannot be fold-major", cure: "Order the blocks by model.")
+      }
+      models = divisions.indices.map { model in (0..<divisions[model].count).map { $0 * divisions.count + model } }
+    } else {
+      for division in divisions {
+        let start = models.reduce(0) { $0 + $1.count }
+        models.append(Array(start..<start + division.count))
+      }
     }
-    progress.finish()
-    try held.mean(in: ids).write(to: "\(out)/validation")
-    if let test { try tested.mean(in: test.ids).write(to: "\(out)/test") }
-    let summary = Summary(
-      folds: records, meanLoss: records.reduce(0) { $0 + $1.bestLoss } / Double(records.count), columns: columns, out: out)
-    try FileBytes.write(json: summary, to: "\(out)/stack.json")
-    return summary
+    var heldOut = Array(repeating: [ImageID](), count: count)
+    for (division, blocks) in zip(divisions, models) {
+      for (fold, block) in blocks.enumerated() { heldOut[block] = division.validation(fold: fold) }
+    }
+    return HonestBlocks(models: models, heldOut: heldOut)
   }
 }

@@ -23,6 +23,20 @@ public struct LeakChange: Sendable, Equatable {
 }
 
 extension LeakTable {
+  /// Writes `Id,Gallery,Labels,Score`: every row of the gallery's labels for each test image whose rows disagree.
+  ///
+  /// - Throws: `cannotCreate`, `inputOutput`.
+  public func writeConflicts(to path: String) throws {
+    let lines = conflicts.flatMap { entry in
+      entry.sources.flatMap { source in
+        source.listings.map { listing in
+          CSVTable.line([entry.test.text, listing.id.text, listing.labels.description, source.score.map { "\($0)" } ?? ""])
+        }
+      }
+    }
+    try FileBytes.write(CSVTable.line(["Id", "Gallery", "Labels", "Score"]) + lines.joined(), to: path)
+  }
+
   /// Replaces the labels of every test image of the table, and returns the rows that are different now, in the submission's order.
   ///
   /// - Throws: `badData` with file and row for a test image that the submission does not hold (see `split(by:)`).

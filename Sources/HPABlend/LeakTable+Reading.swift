@@ -37,7 +37,7 @@ extension LeakTable {
           .badData, "'\(row[target])' is no list of classes", at: .file(path, row: row.line, id: ids[0].text),
           cure: "Write class ids 0 to 27 separated by spaces, for example '16 0'.")
       }
-      return (ids[0], Source(gallery: ids[1], labels: labels, score: nil, row: row.line))
+      return (ids[0], Source(gallery: ids[1], labels: labels, score: nil, row: row.line, listings: [Listing(id: ids[1], labels: labels)]))
     }
     self.init(path: path, rows: rows)
   }
@@ -61,12 +61,14 @@ extension LeakTable {
           cure: "Write the matches again with: search.")
       }
       guard score >= minimumScore else { return nil }
-      guard let found = united[ids[1]], !found.isEmpty else {
+      let listings = united[ids[1]]
+      let found = listings.reduce(LabelSet()) { $0.union($1.labels) }
+      guard !found.isEmpty else {
         throw Failure(
           .badData, "the gallery image \(ids[1]) has no labels", at: .file(path, row: row.line, id: ids[0].text),
           cure: "Give the label table of the gallery that was searched.")
       }
-      return (ids[0], Source(gallery: ids[1], labels: found, score: score, row: row.line))
+      return (ids[0], Source(gallery: ids[1], labels: found, score: score, row: row.line, listings: listings))
     }
     self.init(path: path, rows: rows)
   }
@@ -81,15 +83,15 @@ extension LeakTable {
   }
 }
 
-/// Labels by image, whatever gene it is listed under.
+/// The rows of a label table by image, whatever gene it is listed under.
 private struct UnitedLabels {
-  private var labels: [Substring: LabelSet] = [:]
+  private var listings: [Substring: [LeakTable.Listing]] = [:]
 
   init(_ table: LabelTable) {
-    for (id, set) in zip(table.ids, table.labels) { labels[Self.image(id), default: []] = labels[Self.image(id), default: []].union(set) }
+    for (id, labels) in zip(table.ids, table.labels) { listings[Self.image(id), default: []].append(.init(id: id, labels: labels)) }
   }
 
-  subscript(id: ImageID) -> LabelSet? { labels[Self.image(id)] }
+  subscript(id: ImageID) -> [LeakTable.Listing] { listings[Self.image(id)] ?? [] }
 
   /// The id without its gene: `ENSG00000124593_31240_1645_E5_34` and `31240_1645_E5_34` are one image.
   private static func image(_ id: ImageID) -> Substring {

@@ -12,6 +12,14 @@ public struct LeakTable: Sendable, Equatable {
     public let score: Double?
     /// The line of the file that says so.
     public let row: Int
+    /// Every row of the gallery's label table that is this image, one for each gene; `labels` unites them.
+    public let listings: [Listing]
+  }
+
+  /// One row of a label table.
+  public struct Listing: Sendable, Equatable {
+    public let id: ImageID
+    public let labels: LabelSet
   }
 
   /// One test image with everything that it was found to equal, in the order of the file.
@@ -21,8 +29,8 @@ public struct LeakTable: Sendable, Equatable {
 
     /// The labels of all sources together.
     public var labels: LabelSet { sources.reduce(LabelSet()) { $0.union($1.labels) } }
-    /// True where sources carry different labels.
-    public var isConflict: Bool { sources.contains { $0.labels != sources[0].labels } }
+    /// True where sources, or the rows of one source under several genes, carry different labels.
+    public var isConflict: Bool { Set(sources.flatMap(\.listings).map(\.labels)).count > 1 }
   }
 
   public let path: String
@@ -31,7 +39,7 @@ public struct LeakTable: Sendable, Equatable {
 
   /// Test images that stand in more than one row.
   public var repeated: [Entry] { entries.filter { $0.sources.count > 1 } }
-  /// Test images whose rows carry different labels.
+  /// Test images whose gallery images carry different labels.
   public var conflicts: [Entry] { entries.filter(\.isConflict) }
 
   init(path: String, rows: [(test: ImageID, source: Source)]) {

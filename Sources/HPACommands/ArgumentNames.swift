@@ -2,6 +2,7 @@ public import ArgumentParser
 public import HPABackbones
 public import HPADatasets
 public import HPAImages
+public import HPAIndex
 public import HPATorch
 
 // What other rooms name by text can be written as an option's value.
@@ -13,4 +14,6 @@ extension Precision: ExpressibleByArgument {}
 extension Resize.Method: ExpressibleByArgument {}
 extension SampleRange: ExpressibleByArgument {}
 extension TrainingConfiguration.OptimiserName: ExpressibleByArgument {}
+extension SimilarityGroups.Linkage: ExpressibleByArgument {}
+extension Standardisation: ExpressibleByArgument {}
 extension BatchLoader.Unreadable: ExpressibleByArgument {}

@@ -15,7 +15,7 @@ struct EmbeddingReference {
   }
 
   private var isFile: Bool { name.hasSuffix(".npy") }
-  private var hasRowNumbers: Bool { isFile && idsPath == nil }
+  var hasRowNumbers: Bool { isFile && idsPath == nil }
 
   /// - Throws: `missingInput`, or `badData` for a damaged file, a wrong number of ids or an incomplete view.
   func load() throws -> NamedRows<Float> {

@@ -227,9 +227,7 @@ struct StackSummary: Codable {
 
   private var comparison: [String] {
     guard let otherVariant else {
-      return [
-        "what the other variant scores is not known" + (variant == .naive ? "; it needs the folds of the networks" : "") + " (--compare)"
-      ]
+      return ["the other variant was not trained, so what the choice does to the score is not known (--feature-folds, --compare)"]
     }
     let (naive, honest) = variant == .naive ? (validation, otherVariant) : (otherVariant, validation)
     var table = Table([("variant", .left), ("validation loss", .right), ("macro F1", .right)])

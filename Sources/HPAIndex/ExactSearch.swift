@@ -24,7 +24,7 @@ public struct ExactSearch: Sendable {
     }
   }
 
-  private let gallery: UnitRows
+  let gallery: UnitRows
   private let path: String?
   /// Place of each gallery row in the order of ids.
   private let order: [Int32]
@@ -115,14 +115,15 @@ public struct ExactSearch: Sendable {
       visit: { query, row in
         guard !options.isSelf || scan.queries.ids[query] != gallery.ids[row] else { return }
         rescored += 1
-        nearest[query - block.lowerBound].offer(.init(score: score(scan.queries, query, row), row: Int32(row), order: order[row]))
+        nearest[query - block.lowerBound].offer(.init(score: Float(cosine(scan.queries, query, row)), row: Int32(row), order: order[row]))
       })
     return (nearest.map { $0.sorted() }, rescored)
   }
 
-  private func score(_ queries: UnitRows, _ query: Int, _ row: Int) -> Float {
+  /// The score before it is rounded to float32.
+  func cosine(_ queries: UnitRows, _ query: Int, _ row: Int) -> Double {
     let product = queries.withRow(query) { left in gallery.withRow(row) { right in dotProduct(left, right) } }
-    return Float(product / (queries.norms[query] * gallery.norms[row]))
+    return product / (queries.norms[query] * gallery.norms[row])
   }
 
   private static func order(of ids: [ImageID]) -> [Int32] {

@@ -34,17 +34,20 @@ struct SgemmScan: Sendable {
   ///
   /// - Parameters:
   ///   - block: rows of `queries`, at most `tile.queries`.
+  ///   - first: the gallery row that the scan begins with.
   ///   - floor: by query row; asked again after every visit, so it may rise.
-  func scan(_ block: Range<Int>, floor: (Int) -> Float, visit: (_ query: Int, _ gallery: Int) -> Void) throws {
+  func scan(
+    _ block: Range<Int>, from first: Int = 0, floor: (Int) -> Float, visit: (_ query: Int, _ gallery: Int) throws -> Void
+  ) throws {
     let width = min(tile.gallery, gallery.count)
     try withUnsafeTemporaryAllocation(of: Float.self, capacity: block.count * width) { scores in
-      for start in stride(from: 0, to: gallery.count, by: width) {
+      for start in stride(from: first, to: gallery.count, by: width) {
         try Interruption.check()
         let columns = start..<min(start + width, gallery.count)
         multiply(block, columns, into: scores)
         for (line, query) in block.enumerated() {
           let row = UnsafeBufferPointer(rebasing: scores[line * columns.count..<(line + 1) * columns.count])
-          sieve(row, floor: { floor(query) }, visit: { visit(query, columns.lowerBound + $0) })
+          try sieve(row, floor: { floor(query) }, visit: { try visit(query, columns.lowerBound + $0) })
         }
       }
     }
@@ -64,21 +67,21 @@ struct SgemmScan: Sendable {
 
   /// Few scores pass, so sixteen at a time are compared before any is looked at alone.
   @inline(__always)
-  private func sieve(_ scores: UnsafeBufferPointer<Float>, floor: () -> Float, visit: (Int) -> Void) {
+  private func sieve(_ scores: UnsafeBufferPointer<Float>, floor: () -> Float, visit: (Int) throws -> Void) rethrows {
     let lanes = 16
     let whole = scores.count / lanes * lanes
     let bytes = UnsafeRawBufferPointer(scores)
     var least = floor()
-    func look(_ index: Int) {
+    func look(_ index: Int) throws {
       guard scores[index] >= least else { return }
-      visit(index)
+      try visit(index)
       least = floor()
     }
     for start in stride(from: 0, to: whole, by: lanes) {
       let group = bytes.loadUnaligned(fromByteOffset: start * MemoryLayout<Float>.size, as: SIMD16<Float>.self)
       guard any(group .>= least) else { continue }
-      for index in start..<start + lanes { look(index) }
+      for index in start..<start + lanes { try look(index) }
     }
-    for index in whole..<scores.count { look(index) }
+    for index in whole..<scores.count { try look(index) }
   }
 }

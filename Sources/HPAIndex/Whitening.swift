@@ -51,7 +51,7 @@ public struct Whitening: Sendable {
     return try NamedRows(ids: rows.ids, matrix: Matrix(rows: rows.matrix.rows, columns: dimension, values: values))
   }
 
-  private static func mean(of matrix: Matrix<Float>) -> [Double] {
+  static func mean(of matrix: Matrix<Float>) -> [Double] {
     var sums = Array(repeating: 0.0, count: matrix.columns)
     for row in 0..<matrix.rows { for (column, value) in matrix[row: row].enumerated() { sums[column] += Double(value) } }
     return sums.map { $0 / Double(matrix.rows) }

@@ -23,7 +23,12 @@ import Testing
     #expect(leaks.entries.map(\.test) == ["t1", "t2"])
     #expect(leaks.entries.map(\.labels) == [[0, 3, 7, 25], [0, 7, 25]])
     #expect(leaks.repeated.map(\.test) == ["t1"])
-    #expect(leaks.conflicts.map(\.test) == ["t1"])
+    #expect(leaks.conflicts.map(\.test) == ["t1", "t2"])
+    try leaks.writeConflicts(to: folder.path("conflicts.csv"))
+    #expect(
+      String(decoding: try FileBytes.read(folder.path("conflicts.csv")), as: UTF8.self)
+        == "Id,Gallery,Labels,Score\nt1,1_2_A1_1,3,0.99\nt1,ENSG1_9_8_B2_1,7,0.97\nt1,ENSG2_9_8_B2_1,0 25,0.97\n"
+        + "t2,ENSG1_9_8_B2_1,7,0.98\nt2,ENSG2_9_8_B2_1,0 25,0.98\n")
     #expect(leaks.entries[0].sources.map(\.row) == [2, 4])
   }
 
@@ -35,6 +40,22 @@ import Testing
     #expect(#expect(throws: Failure.self) { try LeakTable(contentsOf: matches) }?.kind == .usage)
     #expect(#expect(throws: Failure.self) { try LeakTable(contentsOf: published, labels: try galleryLabels()) }?.kind == .usage)
     #expect(#expect(throws: Failure.self) { try LeakTable(contentsOf: published, minimumScore: 0.9) }?.kind == .usage)
+  }
+
+  @Test(.enabled(if: PublishedBlend.isPresent && SharedData.has("hpaic/HPAv18RBGY_wodpl.csv"), "needs ../shared/data"))
+  func `the published leaks have the labels of the real HPAv18 list, whose ids come without genes`() throws {
+    let published = try LeakTable(published: PublishedBlend.path("leak_test_matches.csv"))
+    let labels = try LabelTable(contentsOf: SharedData.path("hpaic/HPAv18RBGY_wodpl.csv"))
+    let known = published.entries.flatMap { entry in entry.sources.map { (entry.test, $0) } }
+      .filter { !$0.1.gallery.text.hasPrefix("hpa_") }
+    let rows = known.map { "\($0.0),\($0.1.gallery),0.99,1\n" }
+    let leaks = try LeakTable(matches: try write("query,gallery,score,rank\n" + rows.joined()), labels: labels)
+    #expect(known.count == 259 && known.count { $0.1.gallery.text.hasPrefix("ENSG") } > 200)
+    let found = leaks.entries.flatMap { entry in entry.sources.map { (entry.test, $0) } }
+    let expected = Dictionary(grouping: known, by: \.0).mapValues { $0.map(\.1.labels) }
+    for (test, labels) in Dictionary(grouping: found, by: \.0).mapValues({ $0.map(\.1.labels) }) { #expect(expected[test] == labels) }
+    // The list itself names no image twice, so what it unites are names from elsewhere.
+    #expect(leaks.conflicts.isEmpty && leaks.entries.allSatisfy { $0.sources.allSatisfy { $0.listings.count == 1 } })
   }
 
   @Test func `matches below the least score are left out`() throws {

@@ -38,12 +38,23 @@ import Testing
     ("folds --labels labels.csv --count 1 --out f.csv", 64, "--count 2"),
     ("blend --member s.npy --ids five.csv --out b.csv", 64, "s.npy"),
     ("stack-train --features q.npy", 64, "also needs"),
+    ("stack-train --features q.npy --ids five.csv --labels labels.csv --folds f.csv --out s --out-of-fold", 64, "--feature-folds"),
+    ("stack-train --gamma 0", 64, "--gamma 0: use above 0"),
+    ("search --queries q.npy --gallery g.npy --k 2 --scan --out m.csv", 64, "--scan also needs --known"),
+    ("search --queries q.npy --gallery g.npy --k 2 --whiten --standardise each --out m.csv", 64, "either --standardise or --whiten"),
+    ("groups --features q.npy --with g.npy --min-score 0.9 --out m.csv", 64, "--with-ids"),
+    ("groups --features q.npy --min-score 1.5 --out m.csv", 64, "--min-score 1.5"),
+    ("thresholds --scores s.npy --ids five.csv --out t.csv", 64, "also needs --labels"),
+    ("thresholds --method ratio --scores s.npy --ids five.csv --out t.csv", 64, "--distribution"),
+    ("thresholds --scores s.npy --ids five.csv --labels labels.csv --bootstrap 10 --out t.csv", 64, "--bootstrap 40"),
     ("predict --images . --ids five.csv --checkpoint c.safetensors --out s.npy --device gpu", 64, "use cpu, cuda"),
     // bad data
     ("search --queries short.npy --gallery g.npy --k 2 --out m.csv", 65, "short.npy"),
     ("search --queries text.npy --gallery g.npy --k 2 --out m.csv", 65, "is no .npy file"),
     ("search --queries nan.npy --gallery g.npy --k 2 --out m.csv", 65, "nan.npy"),
     ("search --queries q.npy --gallery narrow.npy --k 2 --out m.csv", 65, "same checkpoint"),
+    ("search --queries q.npy --gallery narrow.npy --k 2 --standardise each --out m.csv", 65, "same checkpoint"),
+    ("groups --features q.npy --ids five.csv --with q.npy --with-ids five.csv --min-score 0.9 --out m.csv", 65, "stands twice"),
     ("search --queries q.npy --query-ids four.csv --gallery g.npy --k 2 --out m.csv", 65, "four.csv"),
     ("stats --labels bad-class.csv", 65, "bad-class.csv:3"),
     ("stats --labels twice.csv", 65, "twice.csv:3"),
@@ -138,7 +149,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "demo-data", "import", "stats", "folds", "train", "extract", "predict", "store", "search", "stack-train", "thresholds", "blend",
+    "demo-data", "import", "stats", "folds", "train", "extract", "predict", "store", "search", "groups", "stack-train", "stack-predict",
+    "thresholds", "blend",
     "evaluate", "report",
   ])
   func `Every verb's help has an example`(verb: String) throws {

@@ -3,6 +3,7 @@ import HPABlend
 import HPACore
 import HPADatasets
 import HPAImages
+import HPAIndex
 import HPAStacker
 import HPATorch
 
@@ -54,8 +55,7 @@ struct ProjectConfiguration {
     let queries: String
     let gallery: String
     let top: Int
-    /// Whether all directions of the gallery's features are made equally long first.
-    let isWhitened: Bool
+    let standardisation: Standardisation
     /// `query,gallery` pairs that are known to be the same field.
     let knownPairs: String?
   }
@@ -205,7 +205,11 @@ extension ProjectConfiguration.SearchPlan {
     queries = try mapping.string("queries") ?? "test"
     gallery = try mapping.required("gallery")
     top = try mapping.integer("top", in: 1...Int.max) ?? 300
-    isWhitened = try mapping.boolean("whiten") ?? false
+    let isWhitened = try mapping.boolean("whiten") ?? false
+    standardisation = try mapping.choice("standardise", default: isWhitened ? .whiten : .none)
+    guard !isWhitened || standardisation == .whiten else {
+      throw mapping.failure("'whiten: true' and 'standardise: \(standardisation.rawValue)' contradict each other", cure: "Keep one of them.")
+    }
     knownPairs = try mapping.string("known_pairs")
     guard let chosen = models.first(where: { $0.name == model }) else {
       throw mapping.failure("'\(model)' is no model", cure: "The models are: \(models.map(\.name).joined(separator: ", ")).")

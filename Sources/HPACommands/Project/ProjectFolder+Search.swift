@@ -5,13 +5,16 @@ extension ProjectFolder {
   /// The search that `hpa.yaml` describes, with what the command line says instead.
   ///
   /// - Throws: `missingInput` where there is no `search` section.
-  func searchJob(amount: SearchJob.Amount?, minimumScore: Float?, knownPairs: String?, isWhitened: Bool) throws -> SearchJob {
+  func searchJob(
+    amount: SearchJob.Amount?, minimumScore: Float?, knownPairs: String?, isScanned: Bool, standardisation: Standardisation?
+  ) throws -> SearchJob {
     let plan = try searchPlan()
     let reference = { (dataset: String) in EmbeddingReference(view(dataset, plan.model, fold: plan.fold), ids: nil, store: store) }
     return SearchJob(
       queries: reference(plan.queries), gallery: reference(plan.gallery), amount: amount ?? .bestPairs(plan.top),
       minimumScore: minimumScore,
-      knownPairs: knownPairs ?? plan.knownPairs.map(path), isWhitened: isWhitened || plan.isWhitened, out: matches)
+      knownPairs: knownPairs ?? plan.knownPairs.map(path), isScanned: isScanned, standardisation: standardisation ?? plan.standardisation,
+      out: matches)
   }
 
   func searchPlan() throws -> ProjectConfiguration.SearchPlan {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import HPABlend
 import HPACore
+import HPAImages
 
 /// `S1.npy=31`: a score matrix and its weight.
 struct WeightedFile: ExpressibleByArgument {
@@ -23,7 +24,8 @@ struct BlendCommand: ParsableCommand {
     abstract: "Mix score matrices into a submission, with and without the leak step.",
     discussion: """
       The weighted mean of the members is cut at the thresholds (score > threshold; a row with none gets its best class). With --leaks,
-      --out takes the known labels of leaked images, and beside it lie FILE_without_leaks.csv and FILE_changes.csv, a row for every change.
+      --out takes the known labels of leaked images, and beside it lie FILE_without_leaks.csv and FILE_changes.csv, a row for every change,
+      and FILE_conflicts.csv where gallery labels for one image differ.
 
       Example: hpa-feat blend --member v3.npy=31 --member v4.npy=21 --ids sample_submission.csv --thresholds thresholds.csv \\
                  --leaks matches.csv --gallery-labels HPAv18.csv --out submission.csv
@@ -43,17 +45,20 @@ struct BlendCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("The labels of the gallery, where --leaks is a matches.csv.", valueName: "file")) var galleryLabels: String?
   @Option(help: "Leave matches below this score alone.") var minScore: Double?
+  @Option(help: "A leaked image that is not in --ids: fail (the default), or skip to leave it out and list it.")
+  var onError: ImageImport.ErrorRule?
+
   @Option(help: ArgumentHelp("Where to write the submission.", valueName: "file")) var out: String?
   @OptionGroup var output: OutputOptions
   @OptionGroup var project: ProjectOptions
 
   func validate() throws {
     let isFiles = try Together.allOrNone([("--member", !members.isEmpty), ("--ids", ids != nil), ("--out", out != nil)])
-    guard isFiles || (thresholds == nil && leaks == nil && galleryLabels == nil && minScore == nil) else {
-      throw ValidationError("--thresholds, --leaks, --gallery-labels and --min-score go with --member, --ids and --out.")
+    guard isFiles || (thresholds == nil && leaks == nil && galleryLabels == nil && minScore == nil && onError == nil) else {
+      throw ValidationError("--thresholds, --leaks, --gallery-labels, --min-score and --on-error go with --member, --ids and --out.")
     }
-    guard leaks != nil || (galleryLabels == nil && minScore == nil) else {
-      throw ValidationError("--gallery-labels and --min-score go with --leaks.")
+    guard leaks != nil || (galleryLabels == nil && minScore == nil && onError == nil) else {
+      throw ValidationError("--gallery-labels, --min-score and --on-error go with --leaks.")
     }
   }
 
@@ -69,7 +74,7 @@ struct BlendCommand: ParsableCommand {
     let leaks = try leaks.map {
       try LeakTable(contentsOf: $0, labels: try galleryLabels.map(LabelTable.init(contentsOf:)), minimumScore: minScore)
     }
-    try print(try BlendOutput(plain, leaks: leaks).write(to: out))
+    try print(try BlendOutput(plain, leaks: leaks, errorRule: onError ?? .fail).write(to: out))
   }
 
   private func print(_ summary: BlendOutput.Summary) throws {
@@ -88,6 +93,9 @@ struct BlendOutput {
     var changed = 0
     var repeated = 0
     var conflicts: [String] = []
+    var conflictList: String?
+    /// Test images of the leak table that the submission does not hold.
+    var unknown: [String] = []
 
     var text: String {
       guard let withoutLeaks, let changes else { return "\(images) images -> \(submission)" }
@@ -96,9 +104,10 @@ struct BlendOutput {
         "\(leaks) leaked images, \(changed) rows changed -> \(changes)",
       ]
       if repeated > 0 { lines.append("\(repeated) of them have several gallery images; their labels are united") }
-      if !conflicts.isEmpty {
-        lines.append("gallery images with different labels, united all the same: \(conflicts.joined(separator: ", "))")
+      if let conflictList {
+        lines.append("\(conflicts.count) of them have gallery labels that differ, united all the same -> \(conflictList)")
       }
+      if !unknown.isEmpty { lines.append("left out, for the submission has no such image: \(unknown.joined(separator: ", "))") }
       return lines.joined(separator: "\n")
     }
   }
@@ -107,10 +116,16 @@ struct BlendOutput {
   /// The submission after the leak step, and what the step did; nil without a leak table.
   let leaked: (table: LeakTable, submission: Submission, changes: [LeakChange])?
 
-  /// - Throws: `badData` for a test image of the leak table that the submission does not hold.
-  init(_ plain: Submission, leaks: LeakTable?) throws {
+  /// Test images of the leak table that were left out.
+  private let unknown: [LeakTable.Entry]
+
+  /// - Parameter errorRule: whether a test image of the leak table that the submission does not hold is an error, or left out.
+  /// - Throws: `badData` for such an image.
+  init(_ plain: Submission, leaks: LeakTable?, errorRule: ImageImport.ErrorRule = .fail) throws {
     self.plain = plain
-    leaked = try leaks.map { table in
+    let split = errorRule == .skip ? leaks?.split(by: plain.ids) : nil
+    unknown = split?.unknown ?? []
+    leaked = try (split?.known ?? leaks).map { table in
       let (submission, changes) = try table.applied(to: plain)
       return (table, submission, changes)
     }
@@ -124,11 +139,14 @@ struct BlendOutput {
     }
     let stem = (path as NSString).deletingPathExtension
     let (withoutLeaks, log) = (stem + "_without_leaks.csv", stem + "_changes.csv")
+    let conflictList = leaked.table.conflicts.isEmpty ? nil : stem + "_conflicts.csv"
     try plain.write(to: withoutLeaks)
     try LeakChange.write(leaked.changes, to: log)
+    if let conflictList { try leaked.table.writeConflicts(to: conflictList) }
     try leaked.submission.write(to: path)
     return Summary(
       images: plain.ids.count, submission: path, withoutLeaks: withoutLeaks, changes: log, leaks: leaked.table.entries.count,
-      changed: leaked.changes.count, repeated: leaked.table.repeated.count, conflicts: leaked.table.conflicts.map(\.test.text))
+      changed: leaked.changes.count, repeated: leaked.table.repeated.count, conflicts: leaked.table.conflicts.map(\.test.text),
+      conflictList: conflictList, unknown: unknown.map(\.test.text))
   }
 }

@@ -11,6 +11,7 @@ struct Search: ParsableCommand {
 
       Example: hpa-feat search --queries Q.npy --gallery G.npy --query-ids Q.csv --gallery-ids G.csv --top 300 --out matches.csv
                hpa-feat search --queries test@v4_f0 --gallery hpav18@v4_f0 --store features.lmdb --k 10 --out matches.csv
+               hpa-feat search --queries Q.npy --gallery G.npy --top 300 --known pairs.csv --scan --out matches.csv
       In a project folder: hpa-feat search --top 300
       """)
 
@@ -22,10 +23,17 @@ struct Search: ParsableCommand {
   @Option(help: ArgumentHelp("The best pairs overall.", valueName: "n")) var top: Int?
   @Option(name: .customLong("k"), help: ArgumentHelp("Neighbours of every query.", valueName: "n")) var neighbours: Int?
   @Option(help: "Leave pairs below this cosine out.") var minScore: Float?
-  @Flag(help: "Make all directions of the gallery's features equally long first: for features in which images of one class hardly differ.")
-  var whiten = false
+  @Option(
+    help: ArgumentHelp(
+      "Before cosines are taken: gallery, scale every dimension by the gallery's mean and deviation; each, both sides by their own; whiten, "
+        + "make all directions of the gallery equally long, for features in which images of one class hardly differ. none by default.",
+      valueName: "way"))
+  var standardise: Standardisation?
+
+  @Flag(help: "The same as --standardise whiten.") var whiten = false
   @Option(help: ArgumentHelp("A CSV (query,gallery) of pairs that are the same field; prints how many were found.", valueName: "file"))
   var known: String?
+  @Flag(help: "Show what each minimum score would keep of the matches, judged by the known pairs.") var scan = false
   @Option(help: ArgumentHelp("Where to write (query,gallery,score,rank).", valueName: "file")) var out: String?
   @OptionGroup var machine: MachineOptions
   @OptionGroup var output: OutputOptions
@@ -41,6 +49,8 @@ struct Search: ParsableCommand {
       if let value, value < 1 { throw ValidationError("\(name) \(value): use 1 or more.") }
     }
     if let minScore, !(-1...1).contains(minScore) { throw ValidationError("--min-score \(minScore): use a cosine from -1 to 1.") }
+    guard !whiten || standardise == nil else { throw ValidationError("Use either --standardise or --whiten.") }
+    guard !isFiles || !scan || known != nil else { throw ValidationError("--scan also needs --known.") }
     guard isFiles || (queryIds == nil && galleryIds == nil) else {
       throw ValidationError("--query-ids and --gallery-ids go with --queries and --gallery.")
     }
@@ -50,7 +60,8 @@ struct Search: ParsableCommand {
     guard let job = fileJob else {
       let folder = try project.open()
       let (result, summary) = try perform(
-        try folder.searchJob(amount: amount, minimumScore: minScore, knownPairs: known, isWhitened: whiten))
+        try folder.searchJob(
+          amount: amount, minimumScore: minScore, knownPairs: known, isScanned: scan, standardisation: standardisation))
       try folder.keep(result, summary)
       return
     }
@@ -65,13 +76,15 @@ struct Search: ParsableCommand {
 
   private var amount: SearchJob.Amount? { neighbours.map { .neighbours($0) } ?? top.map { .bestPairs($0) } }
 
+  private var standardisation: Standardisation? { whiten ? .whiten : standardise }
+
   /// The search among named files; nil where the project says what to search.
   private var fileJob: SearchJob? {
     guard let queries, let gallery, let out, let amount else { return nil }
     return SearchJob(
       queries: EmbeddingReference(queries, ids: queryIds, store: store),
       gallery: EmbeddingReference(gallery, ids: galleryIds, store: store),
-      amount: amount, minimumScore: minScore, knownPairs: known, isWhitened: whiten, out: out)
+      amount: amount, minimumScore: minScore, knownPairs: known, isScanned: scan, standardisation: standardisation ?? .none, out: out)
   }
 
   private static func text(_ matches: Matches, _ summary: SearchJob.Summary, job: SearchJob) throws -> String {
@@ -90,7 +103,19 @@ struct Search: ParsableCommand {
       lines.append(
         "known pairs found: \(found) of \(known); precision at \(matches.matches.count): \(Output.decimal(precision, places: 3))")
     }
+    if let scan = summary.scan { lines += ["", Self.table(scan)] }
     return lines.joined(separator: "\n")
+  }
+
+  private static func table(_ scan: [MinimumScoreScan.Row]) -> String {
+    var table = Table([("min-score", .right), ("matches", .right), ("known pairs", .right), ("precision", .right), ("recall", .right)])
+    for row in scan {
+      table.add([
+        "\(row.minimumScore)", "\(row.matches)", "\(row.hits)", Output.decimal(row.precision, places: 3),
+        Output.decimal(row.recall, places: 3),
+      ])
+    }
+    return table.text
   }
 }
 
@@ -120,9 +145,11 @@ struct SearchJob {
     let knownPairs: Int?
     let knownFound: Int?
     let precision: Double?
+    /// By minimum score, where a scan was asked for.
+    let scan: [MinimumScoreScan.Row]?
 
     enum CodingKeys: String, CodingKey {
-      case queries, gallery, k, matches, rescored, precision
+      case queries, gallery, k, matches, rescored, precision, scan
       case loadSeconds = "load_seconds"
       case searchSeconds = "search_seconds"
       case writeSeconds = "write_seconds"
@@ -137,21 +164,23 @@ struct SearchJob {
   let amount: Amount
   let minimumScore: Float?
   let knownPairs: String?
-  let isWhitened: Bool
+  let isScanned: Bool
+  let standardisation: Standardisation
   let out: String
 
   private func rows() throws -> (queries: NamedRows<Float>, gallery: NamedRows<Float>) {
-    let (left, right) = (try queries.load(), try gallery.load())
-    guard isWhitened else { return (left, right) }
-    let whitening = try Whitening(gallery: right.matrix, path: gallery.name)
-    return (try whitening.applied(to: left, path: queries.name), try whitening.applied(to: right, path: gallery.name))
+    try standardisation.applied(
+      queries: try queries.load(), gallery: try gallery.load(), queryPath: queries.name, galleryPath: gallery.name)
   }
 
   func run(threads: Int) throws -> (Matches, Summary) {
     let clock = ContinuousClock()
     let started = clock.now
-    let (left, right) = try rows()
     let known = try knownPairs.map(KnownPairs.init(contentsOf:))
+    guard known != nil || !isScanned else {
+      throw Failure(.usage, "a scan needs known pairs", cure: "Add --known FILE.csv, or 'known_pairs' under 'search' in hpa.yaml.")
+    }
+    let (left, right) = try rows()
     let loaded = clock.now
     let search = try ExactSearch(gallery: right, path: gallery.name)
     let options = ExactSearch.Options(threads: threads, minimumScore: minimumScore)
@@ -174,7 +203,8 @@ struct SearchJob {
         searchSeconds: (searched - loaded).seconds, writeSeconds: (clock.now - searched).seconds, matches: named.matches.count,
         rescored: found.statistics?.rescored ?? 0, errorBound: found.statistics?.errorBound ?? 0, knownPairs: known?.count,
         knownFound: hits,
-        precision: hits.map { Double($0) / Double(max(named.matches.count, 1)) })
+        precision: hits.map { Double($0) / Double(max(named.matches.count, 1)) },
+        scan: isScanned ? known.map { MinimumScoreScan(named.matches, known: $0.count, isKnown: $0.contains).rows } : nil)
     )
   }
 }

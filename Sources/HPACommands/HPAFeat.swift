@@ -25,7 +25,8 @@ public struct HPAFeat: ParsableCommand {
       CommandGroup(
         name: "What follows from features:",
         subcommands: [
-          Search.self, Groups.self, StackTrain.self, StackPredict.self, ThresholdsCommand.self, BlendCommand.self, Evaluate.self, Report.self,
+          Search.self, Groups.self, StackTrain.self, StackPredict.self, ThresholdsCommand.self, BlendCommand.self, Evaluate.self,
+          Report.self,
         ]),
     ])
 

@@ -70,7 +70,8 @@ extension ExactSearch {
       next += members.count - 1
       let worst = own.reduce(own[own.startIndex]) { $1.score < $0.score ? $1 : $0 }
       return SimilarityGroups.Group(
-        ids: members.map { gallery.ids[$0] }, smallestScore: worst.score, first: gallery.ids[worst.first], second: gallery.ids[worst.second])
+        ids: members.map { gallery.ids[$0] }, smallestScore: worst.score, first: gallery.ids[worst.first], second: gallery.ids[worst.second]
+      )
     }
   }
 }

@@ -37,6 +37,17 @@ import Testing
     let matches = try CSVTable(contentsOf: folder.path("matches.csv"))
     #expect(matches.rows.map { $0[0] } == Array(repeating: "57_F11_1", count: 3))
     #expect(matches.rows.first?[1] == "10008_57_F11_1")
+    // Between the pair and whatever is next alike, one group is left: the field in both encodings.
+    try hpa("search --queries hpav18@random --gallery hpav18@random --store features.lmdb --k 2 --out others.csv", in: folder)
+    let scores = try matches.rows.map { try #require(Float($0[2])) }
+    let others = try CSVTable(contentsOf: folder.path("others.csv")).rows.filter { $0[0] != $0[1] }.compactMap { Float($0[2]) }
+    let next = try #require((others + scores.dropFirst()).max())
+    print("the field in two encodings: cosine \(scores[0]); the next pair: \(next)")
+    let minimum = (scores[0] + next) / 2
+    try hpa("groups --features grey@random --with hpav18@random --store features.lmdb --min-score \(minimum) --out groups.csv", in: folder)
+    #expect(
+      String(decoding: try FileBytes.read(folder.path("groups.csv")), as: UTF8.self)
+        == "Id,Group\n10008_57_F11_1,10008_57_F11_1\n57_F11_1,10008_57_F11_1\n")
   }
 
   @Test func `A killed extraction goes on and ends as an uninterrupted one`() throws {
@@ -89,8 +100,8 @@ import Testing
       models:
         v3: {backbone: inceptionv3, size: 96, folds: [0, 1], epochs: 1, batch: 8}
       search: {model: v3, gallery: hpav18, top: 2, known_pairs: data/truth/planted_pairs.csv}
-      stack: {epochs: 2, batch: 8, learning_rate: 0.1}
-      thresholds: {min_count: 4}
+      stack: {epochs: 2, batch: 8, learning_rate: 0.1, schedule: exponential, out_of_fold: true}
+      thresholds: {min_count: 4, bootstrap: 40}
       blend: {members: {v3: 1, stack: 1}}
 
       """
@@ -98,8 +109,10 @@ import Testing
     try hpa("train", in: folder)
     try hpa("extract", in: folder)
     try hpa("search --top 2", in: folder)
-    try hpa("stack-train", in: folder)
+    let stack = try hpa("stack-train", in: folder)
+    #expect(stack.standardOutput.contains("variant: out of fold") && stack.standardOutput.contains("naive"), "\(stack.standardOutput)")
     try hpa("blend", in: folder)
+    #expect(try CSVTable(contentsOf: folder.path("results/threshold_details.csv")).rows.allSatisfy { !$0[7].isEmpty })
     let report = try hpa("report", in: folder)
     #expect(report.standardOutput.contains("blend with the leak step"))
     let sample = try ImageID.list(contentsOf: folder.path("data/sample_submission.csv"))

@@ -208,7 +208,8 @@ extension ProjectConfiguration.SearchPlan {
     let isWhitened = try mapping.boolean("whiten") ?? false
     standardisation = try mapping.choice("standardise", default: isWhitened ? .whiten : .none)
     guard !isWhitened || standardisation == .whiten else {
-      throw mapping.failure("'whiten: true' and 'standardise: \(standardisation.rawValue)' contradict each other", cure: "Keep one of them.")
+      throw mapping.failure(
+        "'whiten: true' and 'standardise: \(standardisation.rawValue)' contradict each other", cure: "Keep one of them.")
     }
     knownPairs = try mapping.string("known_pairs")
     guard let chosen = models.first(where: { $0.name == model }) else {

@@ -120,7 +120,8 @@ struct Groups: ParsableCommand {
       var lines = groups.isEmpty ? [] : [table.text]
       if groups.count > shown.count { lines.append("... and \(groups.count - shown.count) more in \(similarities)") }
       let grouped = groups.reduce(0) { $0 + $1.images }
-      lines.append("\(groups.count) groups of \(grouped) of \(images) images; \(pairs) pairs reach \(minimumScore) -> \(out), \(similarities)")
+      lines.append(
+        "\(groups.count) groups of \(grouped) of \(images) images; \(pairs) pairs reach \(minimumScore) -> \(out), \(similarities)")
       let chained = groups.count { $0.smallestScore < minimumScore }
       if chained > 0 { lines.append("\(chained) groups chain: they hold pairs below \(minimumScore). --linkage complete parts them.") }
       return lines.joined(separator: "\n")

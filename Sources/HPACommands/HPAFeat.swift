@@ -24,7 +24,7 @@ public struct HPAFeat: ParsableCommand {
       CommandGroup(name: "Networks and features:", subcommands: [Train.self, Extract.self, Predict.self, Store.self]),
       CommandGroup(
         name: "What follows from features:",
-        subcommands: [Search.self, StackTrain.self, ThresholdsCommand.self, BlendCommand.self, Evaluate.self, Report.self]),
+        subcommands: [Search.self, Index.self, StackTrain.self, ThresholdsCommand.self, BlendCommand.self, Evaluate.self, Report.self]),
     ])
 
   public init() {}

@@ -49,6 +49,12 @@ struct UnitRows: Sendable {
     }
   }
 
+  /// The cosine of a row of these and a row of others: product and lengths in float64, the quotient rounded once.
+  func cosine(_ row: Int, _ others: UnitRows, _ other: Int) -> Float {
+    let product = withRow(row) { left in others.withRow(other) { right in dotProduct(left, right) } }
+    return Float(product / (norms[row] * others.norms[other]))
+  }
+
   /// Gives the row as it was given.
   func withRow<Result>(_ row: Int, _ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
     try matrix.values.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[row * dimension..<(row + 1) * dimension])) }

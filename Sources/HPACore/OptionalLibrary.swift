@@ -2,7 +2,8 @@ import Foundation
 
 /// A library of the program's own that is opened when something of it is first needed.
 ///
-/// Its symbols stay its own (`RTLD_LOCAL`): it can bring another BLAS or OpenMP than the program was linked to.
+/// Its symbols stay its own (`RTLD_LOCAL`), and it finds its own before the program's (`RTLD_DEEPBIND`): so LibTorch multiplies with the
+/// BLAS that it brings, though the program has loaded another one that goes by the same names.
 public struct OptionalLibrary: Sendable {
   /// What it holds, for messages.
   private let name: String
@@ -24,7 +25,7 @@ public struct OptionalLibrary: Sendable {
     guard let path = candidates.first(where: FileManager.default.fileExists(atPath:)) else {
       throw unavailable("\(fileName) is not in \(candidates.map { ($0 as NSString).deletingLastPathComponent }.joined(separator: ", "))")
     }
-    guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL), let address = dlsym(library, symbol) else {
+    guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND), let address = dlsym(library, symbol) else {
       throw unavailable("\(path) cannot be loaded: \(dlerror().map { String(cString: $0) } ?? "no reason was given")")
     }
     return (address, path)

@@ -27,7 +27,9 @@ test:
 install: build
 	install -d "$(PREFIX)/bin" "$(PREFIX)/lib/hpa-feat"
 	install .build/release/hpa-feat "$(PREFIX)/bin/"
-	install .build/release/libHPATorchShim.so "$(PREFIX)/lib/hpa-feat/"
+	install .build/release/libHPATorchShim.so .build/release/libHPAFaissShim.so "$(PREFIX)/lib/hpa-feat/"
+	install -d "$(PREFIX)/share/hpa-feat/indexes"
+	install -m 644 indexes/*.yaml "$(PREFIX)/share/hpa-feat/indexes/"
 
 parity:
 	@scripts/setup test

@@ -24,6 +24,8 @@ let package = Package(
     .executable(name: "hpa-feat", targets: ["hpa-feat"]),
     // Loaded at run time, and only by verbs that need a network: LibTorch alone takes a third of a second to load.
     .library(name: "HPATorchShim", type: .dynamic, targets: ["CTorchShim"]),
+    // The same for indexes: Faiss brings an OpenMP runtime, and LibTorch wants its own.
+    .library(name: "HPAFaissShim", type: .dynamic, targets: ["CFaissShim"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -46,6 +48,10 @@ let package = Package(
     .target(
       name: "CImageCodecs",
       linkerSettings: [.linkedLibrary("png"), .linkedLibrary("tiff"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
+    .target(name: "CFaissABI"),
+    .target(
+      name: "CFaissShim", cxxSettings: [.headerSearchPath("../CFaissABI/include"), .unsafeFlags(["-fvisibility=hidden"])],
+      linkerSettings: [.linkedLibrary("faiss"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
     .systemLibrary(name: "CLMDB"),
     .systemLibrary(name: "CDeflate"),
     .systemLibrary(name: "COpenSSL"),
@@ -60,7 +66,7 @@ let package = Package(
     room("HPABackbones", ["HPACore", "HPATorch"]),
     room("HPAStore", ["HPACore", "CLMDB", "CDeflate", "COpenSSL"]),
     // Optimised in debug builds, too: its tests look at tens of millions of pairs.
-    room("HPAIndex", ["HPACore", "COpenBLAS"], settings: [.unsafeFlags(["-O"], .when(configuration: .debug))]),
+    room("HPAIndex", ["HPACore", "CFaissABI", "COpenBLAS"], settings: [.unsafeFlags(["-O"], .when(configuration: .debug))]),
     room("HPAStacker", ["HPACore", "HPATorch"]),
     room("HPABlend", ["HPACore"]),
     room("HPAPictures", ["HPACore", "CCairo"]),

@@ -34,7 +34,7 @@ public struct ExactSearch: Sendable {
   public init(gallery: NamedRows<Float>, path: String? = nil) throws {
     self.gallery = try UnitRows(gallery, path: path)
     self.path = path
-    order = ExactSearch.order(of: gallery.ids)
+    order = Ranking.order(of: gallery.ids)
   }
 
   /// The `count` nearest gallery rows of every query (all of them where the gallery is smaller): queries in their order, then by rank.
@@ -44,9 +44,7 @@ public struct ExactSearch: Sendable {
     of queries: NamedRows<Float>, count: Int, options: Options = Options(), path: String? = nil, progress: ProgressLine? = nil
   ) throws -> Matches {
     let found = try nearest(queries, count: count, options: options, path: path, progress: progress)
-    let matches = zip(queries.ids, found.nearest).flatMap { id, nearest in
-      nearest.enumerated().map { rank, entry in Match(query: id, gallery: gallery.ids[Int(entry.row)], score: entry.score, rank: rank + 1) }
-    }
+    let matches = Ranking(queries: queries.ids, gallery: gallery.ids).neighbours(found.nearest)
     return Matches(matches, statistics: found.statistics)
   }
 
@@ -58,13 +56,7 @@ public struct ExactSearch: Sendable {
   ) throws -> Matches {
     guard count >= 1 else { throw Failure(.usage, "--top \(count) asks for no pairs", cure: "Give a number from 1, such as --top 300.") }
     let found = try nearest(queries, count: 1, options: options, path: path, progress: progress)
-    let queryOrder = ExactSearch.order(of: queries.ids)
-    let best = found.nearest.enumerated().compactMap { query, nearest in nearest.first.map { (query: query, entry: $0) } }
-      .sorted { ($1.entry.score, queryOrder[$0.query]) < ($0.entry.score, queryOrder[$1.query]) }
-      .prefix(count)
-    let matches = best.enumerated().map { rank, pair in
-      Match(query: queries.ids[pair.query], gallery: gallery.ids[Int(pair.entry.row)], score: pair.entry.score, rank: rank + 1)
-    }
+    let matches = Ranking(queries: queries.ids, gallery: gallery.ids).bestPairs(found.nearest, count: count)
     return Matches(matches, statistics: found.statistics)
   }
 
@@ -115,22 +107,8 @@ public struct ExactSearch: Sendable {
       visit: { query, row in
         guard !options.isSelf || scan.queries.ids[query] != gallery.ids[row] else { return }
         rescored += 1
-        nearest[query - block.lowerBound].offer(.init(score: Float(cosine(scan.queries, query, row)), row: Int32(row), order: order[row]))
+        nearest[query - block.lowerBound].offer(.init(score: Float(scan.queries.cosine(query, gallery, row)), row: Int32(row), order: order[row]))
       })
     return (nearest.map { $0.sorted() }, rescored)
-  }
-
-  /// The score before it is rounded to float32.
-  func cosine(_ queries: UnitRows, _ query: Int, _ row: Int) -> Double {
-    let product = queries.withRow(query) { left in gallery.withRow(row) { right in dotProduct(left, right) } }
-    return product / (queries.norms[query] * gallery.norms[row])
-  }
-
-  private static func order(of ids: [ImageID]) -> [Int32] {
-    var order = [Int32](repeating: 0, count: ids.count)
-    for (place, row) in ids.indices.sorted(by: { ids[$0] < ids[$1] || !(ids[$1] < ids[$0]) && $0 < $1 }).enumerated() {
-      order[row] = Int32(place)
-    }
-    return order
   }
 }

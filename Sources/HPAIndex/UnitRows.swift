@@ -49,6 +49,12 @@ struct UnitRows: Sendable {
     }
   }
 
+  /// The cosine of a row of these and a row of others: everything in float64; a score is this, rounded to float32.
+  func cosine(_ row: Int, _ others: UnitRows, _ other: Int) -> Double {
+    let product = withRow(row) { left in others.withRow(other) { right in dotProduct(left, right) } }
+    return product / (norms[row] * others.norms[other])
+  }
+
   /// Gives the row as it was given.
   func withRow<Result>(_ row: Int, _ body: (UnsafeBufferPointer<Float>) throws -> Result) rethrows -> Result {
     try matrix.values.withUnsafeBufferPointer { try body(UnsafeBufferPointer(rebasing: $0[row * dimension..<(row + 1) * dimension])) }

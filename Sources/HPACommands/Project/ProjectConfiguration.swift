@@ -56,6 +56,8 @@ struct ProjectConfiguration {
     let gallery: String
     let top: Int
     let standardisation: Standardisation
+    /// The recipe of the index that nominates; every pair is looked at where it is absent.
+    let index: String?
     /// `query,gallery` pairs that are known to be the same field.
     let knownPairs: String?
   }
@@ -210,6 +212,10 @@ extension ProjectConfiguration.SearchPlan {
     guard !isWhitened || standardisation == .whiten else {
       throw mapping.failure(
         "'whiten: true' and 'standardise: \(standardisation.rawValue)' contradict each other", cure: "Keep one of them.")
+    }
+    index = try mapping.string("index")
+    guard index == nil || standardisation == .none else {
+      throw mapping.failure("an index is built for the features as they are, not standardised", cure: "Take out 'index' or 'standardise'.")
     }
     knownPairs = try mapping.string("known_pairs")
     guard let chosen = models.first(where: { $0.name == model }) else {

@@ -5,7 +5,7 @@ import HPAIndex
 
 struct Search: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Find the gallery images that are most like the queries: exact cosine, every pair.",
+    abstract: "Find the gallery images that are most like the queries: exact cosine of every pair, unless an index is named.",
     discussion: """
       --top N gives the N best pairs overall, one for each query at most; --k N gives N neighbours of every query. Ties are broken by id.
 
@@ -34,6 +34,12 @@ struct Search: ParsableCommand {
   @Option(help: ArgumentHelp("A CSV (query,gallery) of pairs that are the same field; prints how many were found.", valueName: "file"))
   var known: String?
   @Flag(help: "Show what each minimum score would keep of the matches, judged by the known pairs.") var scan = false
+  @Option(
+    help: ArgumentHelp(
+      "Look only at what an index nominates (hpa-feat index build): for galleries of millions. Scores stay exact, its recall is printed.",
+      valueName: "file"))
+  var index: String?
+
   @Option(help: ArgumentHelp("Where to write (query,gallery,score,rank).", valueName: "file")) var out: String?
   @OptionGroup var machine: MachineOptions
   @OptionGroup var output: OutputOptions
@@ -51,6 +57,9 @@ struct Search: ParsableCommand {
     if let minScore, !(-1...1).contains(minScore) { throw ValidationError("--min-score \(minScore): use a cosine from -1 to 1.") }
     guard !whiten || standardise == nil else { throw ValidationError("Use either --standardise or --whiten.") }
     guard !isFiles || !scan || known != nil else { throw ValidationError("--scan also needs --known.") }
+    guard index == nil || (standardisation ?? .none) == .none else {
+      throw ValidationError("--index goes without --standardise: an index is built for the features as they are.")
+    }
     guard isFiles || (queryIds == nil && galleryIds == nil) else {
       throw ValidationError("--query-ids and --gallery-ids go with --queries and --gallery.")
     }
@@ -61,7 +70,7 @@ struct Search: ParsableCommand {
       let folder = try project.open()
       let (result, summary) = try perform(
         try folder.searchJob(
-          amount: amount, minimumScore: minScore, knownPairs: known, isScanned: scan, standardisation: standardisation))
+          amount: amount, minimumScore: minScore, knownPairs: known, isScanned: scan, standardisation: standardisation, index: index))
       try folder.keep(result, summary)
       return
     }
@@ -84,7 +93,8 @@ struct Search: ParsableCommand {
     return SearchJob(
       queries: EmbeddingReference(queries, ids: queryIds, store: store),
       gallery: EmbeddingReference(gallery, ids: galleryIds, store: store),
-      amount: amount, minimumScore: minScore, knownPairs: known, isScanned: scan, standardisation: standardisation ?? .none, out: out)
+      amount: amount, minimumScore: minScore, knownPairs: known, isScanned: scan, standardisation: standardisation ?? .none,
+      index: index, out: out)
   }
 
   private static func text(_ matches: Matches, _ summary: SearchJob.Summary, job: SearchJob) throws -> String {
@@ -96,9 +106,13 @@ struct Search: ParsableCommand {
     var lines = [table.text]
     if more > 0 { lines.append("... and \(more) more in \(job.out)") }
     lines.append("")
-    lines.append(
-      "\(summary.queries) x \(summary.gallery) pairs in \(Output.decimal(summary.searchSeconds, places: 2)) s; "
-        + "\(summary.rescored) re-scored in double precision")
+    let pairs = "\(summary.queries) x \(summary.gallery) pairs in \(Output.decimal(summary.searchSeconds, places: 2)) s; "
+    if let recall = summary.recall {
+      lines.append(
+        pairs + "approximate: the index finds \(Output.decimal(recall.value)) of the \(recall.neighbours) nearest rows of its gallery")
+    } else {
+      lines.append(pairs + "\(summary.rescored) re-scored in double precision")
+    }
     if let found = summary.knownFound, let known = summary.knownPairs, let precision = summary.precision {
       lines.append(
         "known pairs found: \(found) of \(known); precision at \(matches.matches.count): \(Output.decimal(precision, places: 3))")
@@ -147,9 +161,11 @@ struct SearchJob {
     let precision: Double?
     /// By minimum score, where a scan was asked for.
     let scan: [MinimumScoreScan.Row]?
+    /// Of the index, where one was used.
+    let recall: Recall?
 
     enum CodingKeys: String, CodingKey {
-      case queries, gallery, k, matches, rescored, precision, scan
+      case queries, gallery, k, matches, rescored, precision, scan, recall
       case loadSeconds = "load_seconds"
       case searchSeconds = "search_seconds"
       case writeSeconds = "write_seconds"
@@ -166,6 +182,8 @@ struct SearchJob {
   let knownPairs: String?
   let isScanned: Bool
   let standardisation: Standardisation
+  /// The index whose nominations are scored; every pair is where there is none.
+  let index: String?
   let out: String
 
   private func rows() throws -> (queries: NamedRows<Float>, gallery: NamedRows<Float>) {
@@ -182,14 +200,8 @@ struct SearchJob {
     }
     let (left, right) = try rows()
     let loaded = clock.now
-    let search = try ExactSearch(gallery: right, path: gallery.name)
-    let options = ExactSearch.Options(threads: threads, minimumScore: minimumScore)
-    let progress = ProgressLine("search", total: left.ids.count, unit: "queries")
-    let found =
-      switch amount {
-      case .bestPairs(let count): try search.bestPairs(of: left, count: count, options: options, path: queries.name, progress: progress)
-      case .neighbours(let count): try search.neighbours(of: left, count: count, options: options, path: queries.name, progress: progress)
-      }
+    let record = try index.map(IndexRecord.init(of:))
+    let found = try record.map { try nominated($0, left, right, threads: threads) } ?? exact(left, right, threads: threads)
     let searched = clock.now
     let named = Matches(
       found.matches.map { Match(query: queries.publicID($0.query), gallery: gallery.publicID($0.gallery), score: $0.score, rank: $0.rank) },
@@ -204,8 +216,32 @@ struct SearchJob {
         rescored: found.statistics?.rescored ?? 0, errorBound: found.statistics?.errorBound ?? 0, knownPairs: known?.count,
         knownFound: hits,
         precision: hits.map { Double($0) / Double(max(named.matches.count, 1)) },
-        scan: isScanned ? known.map { MinimumScoreScan(named.matches, known: $0.count, isKnown: $0.contains).rows } : nil)
+        scan: isScanned ? known.map { MinimumScoreScan(named.matches, known: $0.count, isKnown: $0.contains).rows } : nil,
+        recall: record?.recall)
     )
+  }
+
+  private func exact(_ left: NamedRows<Float>, _ right: NamedRows<Float>, threads: Int) throws -> Matches {
+    let search = try ExactSearch(gallery: right, path: gallery.name)
+    let options = ExactSearch.Options(threads: threads, minimumScore: minimumScore)
+    let progress = ProgressLine("search", total: left.ids.count, unit: "queries")
+    return switch amount {
+    case .bestPairs(let count): try search.bestPairs(of: left, count: count, options: options, path: queries.name, progress: progress)
+    case .neighbours(let count): try search.neighbours(of: left, count: count, options: options, path: queries.name, progress: progress)
+    }
+  }
+
+  private func nominated(_ record: IndexRecord, _ left: NamedRows<Float>, _ right: NamedRows<Float>, threads: Int) throws -> Matches {
+    let search = try record.open(index ?? "", gallery: right, named: gallery.name)
+    let progress = ProgressLine("search", total: left.ids.count, unit: "queries")
+    return switch amount {
+    case .bestPairs(let count):
+      try search.bestPairs(
+        of: left, count: count, threads: threads, minimumScore: minimumScore, path: queries.name, progress: progress)
+    case .neighbours(let count):
+      try search.neighbours(
+        of: left, count: count, threads: threads, minimumScore: minimumScore, path: queries.name, progress: progress)
+    }
   }
 }
 

@@ -7,8 +7,6 @@ import HPACore
 /// It is no part of the executable, since loading it takes a third of a second that `--help` and `search` need not pay for, and its
 /// symbols stay its own: it carries a `sgemm_` that would take the place of the one that the search was linked to.
 public enum TorchLibrary {
-  static let fileName = "libHPATorchShim.so"
-
   /// The version of PyTorch that the library was built for, such as `2.13.0`.
   public static func version() throws -> String { String(cString: try table().torch_version) }
 
@@ -48,40 +46,23 @@ public enum TorchLibrary {
   private nonisolated(unsafe) static let loaded: Result<HPATorchTable, Failure> = load()
 
   private static func load() -> Result<HPATorchTable, Failure> {
-    let candidates = self.candidates()
-    guard let path = candidates.first(where: FileManager.default.fileExists(atPath:)) else {
-      return .failure(
-        unavailable("\(fileName) is not in \(candidates.map { ($0 as NSString).deletingLastPathComponent }.joined(separator: ", "))"))
-    }
     // LibTorch's OpenMP reads this while it is loaded. By default its threads spin while they wait, which takes the processors from the
     // threads that decode images: beside other work, waiting asleep is five to ten times as fast.
     setenv("OMP_WAIT_POLICY", "passive", 0)
-    guard let library = dlopen(path, RTLD_NOW | RTLD_LOCAL), let symbol = dlsym(library, "hpa_torch_table") else {
-      return .failure(unavailable("\(path) cannot be loaded: \(dlerror().map { String(cString: $0) } ?? "no reason was given")"))
-    }
-    typealias TableFunction = @convention(c) () -> UnsafePointer<HPATorchTable>?
-    guard let table = unsafeBitCast(symbol, to: TableFunction.self)() else { return .failure(unavailable("\(path) gives no table")) }
-    // The version stands first, so that it can be read even where the rest of the table is another one.
-    guard table.pointee.abi_version == UInt32(HPA_TORCH_ABI_VERSION), table.pointee.size == UInt32(MemoryLayout<HPATorchTable>.size) else {
-      return .failure(unavailable("\(path) belongs to another version of the program"))
-    }
-    return .success(table.pointee)
+    return Result {
+      let symbol = try library.symbol("hpa_torch_table")
+      typealias TableFunction = @convention(c) () -> UnsafePointer<HPATorchTable>?
+      guard let table = unsafeBitCast(symbol.address, to: TableFunction.self)() else {
+        throw library.unavailable("\(symbol.path) gives no table")
+      }
+      // The version stands first, so that it can be read even where the rest of the table is another one.
+      guard table.pointee.abi_version == UInt32(HPA_TORCH_ABI_VERSION), table.pointee.size == UInt32(MemoryLayout<HPATorchTable>.size)
+      else {
+        throw library.unavailable("\(symbol.path) belongs to another version of the program")
+      }
+      return table.pointee
+    }.mapError { $0 as? Failure ?? Failure(.software, "\($0)") }
   }
 
-  private static func unavailable(_ message: String) -> Failure {
-    Failure(
-      .unavailable, "LibTorch is needed: \(message)",
-      cure: "Run: make build. Or name the library: export \(environmentName)=/path/to/\(fileName).")
-  }
-
-  private static let environmentName = "HPA_TORCH_SHIM"
-
-  /// `$HPA_TORCH_SHIM` alone where it is set; else the folder of the executable (a test bundle is one, too), and the library folder
-  /// of an installation.
-  private static func candidates() -> [String] {
-    if let named = ProcessInfo.processInfo.environment[environmentName], !named.isEmpty { return [named] }
-    guard let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") else { return [] }
-    let folder = URL(filePath: executable).deletingLastPathComponent()
-    return [folder, folder.deletingLastPathComponent().appending(path: "lib/hpa-feat")].map { $0.appending(path: fileName).path }
-  }
+  private static let library = OptionalLibrary(name: "LibTorch", fileName: "libHPATorchShim.so", environmentName: "HPA_TORCH_SHIM")
 }

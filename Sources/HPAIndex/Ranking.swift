@@ -1,0 +1,34 @@
+import HPACore
+
+/// Makes matches of the rows that were found for every query.
+struct Ranking {
+  let queries: [ImageID]
+  let gallery: [ImageID]
+
+  /// The place of each row in the order of ids; equal ids keep the order of their rows.
+  static func order(of ids: [ImageID]) -> [Int32] {
+    var order = [Int32](repeating: 0, count: ids.count)
+    for (place, row) in ids.indices.sorted(by: { ids[$0] < ids[$1] || !(ids[$1] < ids[$0]) && $0 < $1 }).enumerated() {
+      order[row] = Int32(place)
+    }
+    return order
+  }
+
+  /// Queries in their order, then by rank.
+  func neighbours(_ nearest: [[NearestRows.Entry]]) -> [Match] {
+    zip(queries, nearest).flatMap { id, nearest in
+      nearest.enumerated().map { rank, entry in Match(query: id, gallery: gallery[Int(entry.row)], score: entry.score, rank: rank + 1) }
+    }
+  }
+
+  /// The `count` best pairs overall, at most one a query, best first; ties by query id, then gallery id.
+  func bestPairs(_ nearest: [[NearestRows.Entry]], count: Int) -> [Match] {
+    let order = Ranking.order(of: queries)
+    let best = nearest.enumerated().compactMap { query, nearest in nearest.first.map { (query: query, entry: $0) } }
+      .sorted { ($1.entry.score, order[$0.query]) < ($0.entry.score, order[$1.query]) }
+      .prefix(count)
+    return best.enumerated().map { rank, pair in
+      Match(query: queries[pair.query], gallery: gallery[Int(pair.entry.row)], score: pair.entry.score, rank: rank + 1)
+    }
+  }
+}

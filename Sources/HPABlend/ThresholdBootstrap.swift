@@ -1,4 +1,4 @@
-public import HPACore
+import HPACore
 
 /// How far the choice of images moves thresholds and F1: the percentile bootstrap (Efron 1979), images drawn with replacement.
 ///

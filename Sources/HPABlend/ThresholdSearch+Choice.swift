@@ -1,4 +1,4 @@
-public import HPACore
+import HPACore
 
 extension ThresholdSearch {
   /// What was found for one class.

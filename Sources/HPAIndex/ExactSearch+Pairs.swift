@@ -29,7 +29,7 @@ extension ExactSearch {
       // Rows before the block have met it already.
       try scan.scan(blocks[index], from: blocks[index].lowerBound, floor: { _ in floor }) { first, second in
         guard second > first else { return }
-        let cosine = cosine(gallery, first, second)
+        let cosine = gallery.cosine(first, gallery, second)
         guard Float(cosine) >= minimumScore else { return }
         pairs.append(SimilarPair(first: Int32(first), second: Int32(second), cosine: cosine))
         guard pairs.count <= Self.mostPairs else { throw Self.tooMany(minimumScore) }

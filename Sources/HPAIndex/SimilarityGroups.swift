@@ -61,7 +61,7 @@ extension ExactSearch {
       try Interruption.check()
       let members = groups[places[index].group]
       let first = members[places[index].member]
-      return members[(places[index].member + 1)...].map { (score: Float(cosine(gallery, first, $0)), first: first, second: $0) }
+      return members[(places[index].member + 1)...].map { (score: Float(gallery.cosine(first, gallery, $0)), first: first, second: $0) }
         .reduce((score: Float.infinity, first: first, second: first)) { $1.score < $0.score ? $1 : $0 }
     }
     var next = 0

@@ -57,7 +57,7 @@ struct Search: ParsableCommand {
     if let minScore, !(-1...1).contains(minScore) { throw ValidationError("--min-score \(minScore): use a cosine from -1 to 1.") }
     guard !whiten || standardise == nil else { throw ValidationError("Use either --standardise or --whiten.") }
     guard !isFiles || !scan || known != nil else { throw ValidationError("--scan also needs --known.") }
-    guard index == nil || (standardisation ?? .none) == .none else {
+    guard index == nil || (standardisation ?? Standardisation.none) == Standardisation.none else {
       throw ValidationError("--index goes without --standardise: an index is built for the features as they are.")
     }
     guard isFiles || (queryIds == nil && galleryIds == nil) else {

@@ -7,6 +7,8 @@ extension ProjectFolder {
   var submission: String { result("submission.csv") }
   var thresholdsFile: String { result("thresholds.csv") }
   var evaluationFile: String { result("evaluation.json") }
+  /// Where the blend's scores of held-out images stand, without the endings of the two files.
+  var validationBlend: String { result("blend_validation") }
 
   /// Searches thresholds, blends, writes both submissions, and judges every part of it as far as labels are known.
   func blend() throws -> BlendOutput.Summary {
@@ -30,6 +32,7 @@ extension ProjectFolder {
     let thresholds = try Thresholds(choices)
     try thresholds.write(to: thresholdsFile)
     try NamedRows(ids: blended.test.ids, matrix: blended.test.matrix).write(to: result("blend_test"))
+    try NamedRows(ids: blended.validation.ids, matrix: blended.validation.matrix).write(to: validationBlend)
     let plain = try Submission(scores: blended.test, thresholds: thresholds)
     let leaks = try leakTable()
     let summary = try BlendOutput(plain, leaks: leaks).write(to: submission)

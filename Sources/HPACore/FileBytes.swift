@@ -34,9 +34,14 @@ public enum FileBytes {
     let folder = (path as NSString).deletingLastPathComponent
     try makeFolder(folder)
     let aside = path + asideMark + "\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
-    guard FileManager.default.createFile(atPath: aside, contents: nil), let handle = FileHandle(forWritingAtPath: aside) else {
-      throw Failure(.cannotCreate, "cannot be created", at: .file(path), cure: "Check that the folder can be written to.")
+    // Not by FileManager, which makes a file under a name of its own first and would leave that behind when it is killed.
+    let descriptor = Foundation.open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      throw Failure(
+        .cannotCreate, "cannot be created: \(String(cString: strerror(errno)))", at: .file(path),
+        cure: "Check that the folder can be written to.")
     }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     do {
       let result = try body(handle)
       try handle.synchronize()

@@ -20,41 +20,45 @@ extension ImageFile {
     bytes[...(bytes.lastIndex { $0 != 0 } ?? 0)].suffix(end.count).elementsEqual(end)
   }
 
-  /// How far the first directory of a TIFF, and what it points at, reaches.
+  /// How far the first directory of a TIFF reaches, with the values, strips and tiles that it points at.
   private struct TIFFExtent {
     private let bytes: [UInt8]
     private let isLittleEndian: Bool
-    /// Whether a number that was asked for, or the data that a directory names, lie beyond the end.
     private(set) var isBeyondEnd = false
 
     /// Offsets and byte counts of strips and tiles.
     private static let starts = [273, 324]
     private static let lengths = [279, 325]
+    /// Bytes of a value, by the number of its type.
+    private static let widths = [1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8]
 
     init(_ bytes: [UInt8], isLittleEndian: Bool) {
       self.bytes = bytes
       self.isLittleEndian = isLittleEndian
       let directory = number(at: 4, width: 4)
       var (starts, lengths): ([Int], [Int]) = ([], [])
-      for entry in 0..<number(at: directory, width: 2) where !isBeyondEnd {
-        let place = directory + 2 + 12 * entry
+      let entries = number(at: directory, width: 2)
+      for place in (0..<entries).map({ directory + 2 + 12 * $0 }) where !isBeyondEnd {
         let tag = number(at: place, width: 2)
-        if Self.starts.contains(tag) { starts = values(of: place) }
-        if Self.lengths.contains(tag) { lengths = values(of: place) }
+        let values = values(of: place)
+        if Self.starts.contains(tag) { starts = values }
+        if Self.lengths.contains(tag) { lengths = values }
       }
+      // After its entries, a directory says where the next one is.
+      _ = number(at: directory + 2 + 12 * entries, width: 4)
       if zip(starts, lengths).contains(where: { $0 + $1 > bytes.count }) { isBeyondEnd = true }
     }
 
-    /// The numbers of a directory's entry: in its last four bytes where they fit, else where these point.
+    /// The values of a directory's entry, where they are whole numbers: in its last four bytes if they fit, else where these point.
     private mutating func values(of entry: Int) -> [Int] {
-      let width = number(at: entry + 2, width: 2) == 3 ? 2 : 4
+      guard let width = Self.widths[number(at: entry + 2, width: 2)] else { return [] }
       let count = number(at: entry + 4, width: 4)
-      guard count <= bytes.count / width else {
+      let place = count * width <= 4 ? entry + 8 : number(at: entry + 8, width: 4)
+      guard place + count * width <= bytes.count else {
         isBeyondEnd = true
         return []
       }
-      let place = count * width <= 4 ? entry + 8 : number(at: entry + 8, width: 4)
-      return (0..<count).map { number(at: place + $0 * width, width: width) }
+      return width <= 4 ? (0..<count).map { number(at: place + $0 * width, width: width) } : []
     }
 
     private mutating func number(at place: Int, width: Int) -> Int {

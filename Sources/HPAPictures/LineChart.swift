@@ -117,13 +117,13 @@ public struct LineChart: Sendable {
     return entries
   }
 
-  fileprivate static let titleFont = Canvas.Font(12, bold: true)
-  fileprivate static let noteFont = Canvas.Font(10.5)
+  private static let noteFont = Canvas.Font(10.5)
 
   private func drawHead(of panel: Panel, above box: Box, on canvas: Canvas) {
     let noteHeight = panel.note.isEmpty ? 0.0 : 15
     canvas.text(panel.note, x: box.x, y: box.y - 9, Self.noteFont, .quiet)
-    canvas.text(Canvas.shortened(panel.title, to: box.width, Self.titleFont), x: box.x, y: box.y - 9 - noteHeight, Self.titleFont)
+    let font = Canvas.Font(columns > 2 ? 11 : 12, bold: true)
+    canvas.text(Canvas.shortened(panel.title, to: box.width, font), x: box.x, y: box.y - 9 - noteHeight, font)
   }
 
   private func draw(_ series: Series, in area: PlotArea, on canvas: Canvas) {

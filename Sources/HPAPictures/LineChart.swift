@@ -148,7 +148,8 @@ extension LineChart {
     private let first: Box
     private let rows: Int
 
-    private static let gap = 24.0
+    /// Wide enough that the labels of two x axes keep apart.
+    private static let gap = 36.0
 
     init(_ chart: LineChart, y: Scale, top: Double) {
       columns = chart.columns

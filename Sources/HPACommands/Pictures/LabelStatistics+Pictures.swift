@@ -11,7 +11,7 @@ extension LabelStatistics {
 
   private var labelCounts: Picture {
     BarChart(
-      title: "Images of each class", subtitle: "\(Output.grouped(images)) images; each bar is ten times as long as a tick before it",
+      title: "Images of each class", subtitle: "\(Output.grouped(images)) images; an image counts in every class that it carries",
       valueLabel: "Images (logarithmic)", categories: classes.map { "\($0.name)  \($0.id)" },
       series: [.init("images", values: classes.map { Double($0.images) })], isLogarithmic: true
     ).picture
@@ -40,12 +40,12 @@ extension LabelStatistics {
       title: "Classes that meet in one image",
       subtitle: "In percent of the row's images, whose number stands beside its name: how many of them carry the column's class as well",
       rows: classes.map { "\($0.name) (\(Output.grouped($0.images)))  \($0.id)" }, columns: classes.map { "\($0.id)  \($0.name)" }, cells: cells,
-      keyLabel: "% of the row's images", keyTicks: [0, 0.01, 0.05, 0.1, 0.25, 0.5].map { ($0, Output.decimal(100 * $0, places: 0)) }
+      keyLabel: "% of the row's images", keyTicks: [0, 0.01, 0.05, 0.1, 0.25, 0.5, 1].map { ($0, Output.decimal(100 * $0, places: 0)) }
     ).picture
   }
 
   /// Whole percents, a decimal below one, nothing for none.
   private static func percent(_ share: Double) -> String {
-    share == 0 ? "" : share < 0.0005 ? "<.1" : Output.decimal(100 * share, places: share < 0.00995 ? 1 : 0)
+    share == 0 ? "" : share < 0.0005 ? "<.1" : Output.decimal(100 * share, places: share < 0.0095 ? 1 : 0)
   }
 }

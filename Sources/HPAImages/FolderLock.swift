@@ -14,7 +14,8 @@ final class FolderLock {
     // A file system that knows no locks is written to without one.
     if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
       close(descriptor)
-      throw Failure(.unavailable, "another import writes into this folder", at: .file(folder), cure: "Wait for it, or choose another --out.")
+      throw Failure(
+        .unavailable, "another import writes into this folder", at: .file(folder), cure: "Wait for it, or choose another --out.")
     }
   }
 

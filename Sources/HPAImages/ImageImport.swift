@@ -98,11 +98,20 @@ public struct ImageImport: Sendable {
     var report = Report(alreadyThere: wanted.count - missing.count)
     report.findings = ImportReport.findings(of: entries)
     try ImportReport.write(report.findings, to: findingList)
-    let rejections = try work.get()
-    report.rejected = rejections.compactMap { $0 }
+    report.rejected = try rejections(work)
     report.imported = missing.count - report.rejected.count
     if errorRule == .skip { try write(report.rejected) }
     return report
+  }
+
+  private func rejections(_ work: Result<[Rejection?], any Error>) throws -> [Rejection] {
+    do {
+      return try work.get().compactMap { $0 }
+    } catch var failure as Failure {
+      let more = "What was odd up to here: \(findingList). --on-error skip leaves such images out and lists them."
+      failure.cure = [failure.cure, more].compactMap { $0 }.joined(separator: "\n  ")
+      throw failure
+    }
   }
 
   /// Returns why the image was left out, under `ErrorRule.skip`.

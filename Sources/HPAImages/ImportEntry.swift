@@ -98,7 +98,8 @@ extension ImportEntry {
 extension ImportFinding {
   init(_ warning: StainWarning) {
     self.init(
-      id: warning.id, stain: warning.stain, file: ImportEntry.name(of: warning.path), kind: Kind(warning.kind), detail: warning.kind.description)
+      id: warning.id, stain: warning.stain, file: ImportEntry.name(of: warning.path), kind: Kind(warning.kind),
+      detail: warning.kind.description)
   }
 }
 

@@ -12,7 +12,10 @@ struct StainPlane {
   init(of id: ImageID, _ stain: Stain, bytes: [UInt8], path: String, channelMap: ChannelMap, range: SampleRange) throws {
     let image = try ImageFile.decode(bytes, path: path)
     let (levels, contents) = try Self.levels(of: image, path: path, source: channelMap.source(of: stain), range: range)
-    let kinds = [contents, .notEightBit(image), .lowRange(image, range: range), .wrongFormat(of: try ImageFile.format(of: bytes, path: path), path: path)]
+    let kinds = [
+      contents, .notEightBit(image), .lowRange(image, range: range),
+      .wrongFormat(of: try ImageFile.format(of: bytes, path: path), path: path),
+    ]
     (width, height) = (image.width, image.height)
     self.path = path
     self.levels = levels

@@ -60,7 +60,9 @@ public struct HeatMap: Sendable {
       for (index, column) in columns.enumerated() {
         canvas.uprightText(column, x: Self.place(0, index, in: box).middle.x + 4, y: box.y - 8, Self.labelFont, align: .left)
       }
-      for row in rows.indices { for column in columns.indices { draw(cells[row][column], in: Self.place(row, column, in: box), on: canvas) } }
+      for row in rows.indices {
+        for column in columns.indices { draw(cells[row][column], in: Self.place(row, column, in: box), on: canvas) }
+      }
     }
   }
 
@@ -88,7 +90,8 @@ public struct HeatMap: Sendable {
     for step in 0..<steps {
       let width = Self.key.width / Double(steps)
       // A little wider than its step, so that no seam shows.
-      canvas.fill(Box(x: x + Double(step) * width, y: y, width: width + 0.5, height: Self.key.height), .ramp(Double(step) / Double(steps - 1)))
+      canvas.fill(
+        Box(x: x + Double(step) * width, y: y, width: width + 0.5, height: Self.key.height), .ramp(Double(step) / Double(steps - 1)))
     }
     for tick in keyTicks {
       let place = x + Self.key.width * shade(of: tick.value)

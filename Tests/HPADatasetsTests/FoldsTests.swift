@@ -54,7 +54,9 @@ private func randomTable(_ count: Int, seed: UInt64) throws -> LabelTable {
   @Test(
     .enabled(if: hasTrainCSV && Python.isPresent, "needs ../shared/data and scripts/setup test"),
     arguments: [(Folds.Scheme.kfold, 10, 0.1), (.shuffle, 3, 0.08)])
-  func `folds of train.csv are at least as even as those of iterative-stratification`(scheme: Folds.Scheme, count: Int, share: Double) throws {
+  func `folds of train.csv are at least as even as those of iterative-stratification`(scheme: Folds.Scheme, count: Int, share: Double)
+    throws
+  {
     let seed = testSeed()
     let table = try trainTable.get()
     let folds = try Folds.stratified(table, count: count, scheme: scheme, seed: seed, validationFraction: share)
@@ -84,7 +86,8 @@ private func randomTable(_ count: Int, seed: UInt64) throws -> LabelTable {
     let figures = printed.split(whereSeparator: \.isWhitespace).compactMap { Double($0) }
     try #require(figures.count == 4)
     print(
-      "\(scheme) x \(count): largest and mean deviation \(figures[0]), \(figures[1]); iterative-stratification \(figures[2]), \(figures[3])")
+      "\(scheme) x \(count): largest and mean deviation \(figures[0]), \(figures[1]); iterative-stratification \(figures[2]), \(figures[3])"
+    )
     #expect(figures[0] <= figures[2] + 1e-9 && figures[1] <= figures[3] + 1e-9, "\(figures)")
     let evenness = try folds.evenness(table, share: share)
     #expect(abs(evenness.largestDeviation - figures[0]) < 1e-9 && abs(evenness.meanDeviation - figures[1]) < 1e-9)

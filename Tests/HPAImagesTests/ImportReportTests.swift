@@ -23,7 +23,9 @@ import Testing
     for stain in Stain.allCases { try ImageFile.write(noise(), to: stainPath(id, stain)) }
   }
 
-  private func stainPath(_ id: String, _ stain: Stain, _ kind: String = "png") -> String { folder.path("in/\(id)_\(stain.rawValue).\(kind)") }
+  private func stainPath(_ id: String, _ stain: Stain, _ kind: String = "png") -> String {
+    folder.path("in/\(id)_\(stain.rawValue).\(kind)")
+  }
 
   private func job() -> ImageImport {
     var job = ImageImport(images: folder.path("in"), layout: .hpav18, out: folder.path("out"), programVersion: "1")
@@ -132,7 +134,8 @@ import Testing
     try FileBytes.write([1, 2, 3], to: stainPath("b", .green))
     var job = job()
     (job.errorRule, job.threads) = (.fail, 1)
-    #expect(throws: Failure.self) { try job.run() }
+    let failure = #expect(throws: Failure.self) { try job.run() }
+    #expect(failure?.cure?.contains(job.findingList) == true)
     #expect(try rows(job) == [["b", "green", "b_green.png", "unreadable"]])
   }
 

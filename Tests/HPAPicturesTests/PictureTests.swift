@@ -129,7 +129,8 @@ import Testing
         title: "gaps", models: [("a", [.init(training: [.nan, 1, .infinity], validation: [.nan])]), ("b", [])]
       ).picture,
       HeatMap(title: "none", rows: [], columns: [], cells: [], keyLabel: "", keyTicks: []).picture,
-      HeatMap(title: "zeros", rows: ["a"], columns: ["b", "c"], cells: [[.init(0, text: ""), nil]], keyLabel: "", keyTicks: [(0, "0")]).picture,
+      HeatMap(title: "zeros", rows: ["a"], columns: ["b", "c"], cells: [[.init(0, text: ""), nil]], keyLabel: "", keyTicks: [(0, "0")])
+        .picture,
       BarChart(title: "none", valueLabel: "", categories: [], series: []).picture,
       BarChart(title: "zeros", valueLabel: "n", categories: ["a"], series: [.init("s", values: [0])], isLogarithmic: true).picture,
       Histogram(title: "none", valueLabel: "", series: []).picture,

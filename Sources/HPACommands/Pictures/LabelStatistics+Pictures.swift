@@ -22,7 +22,8 @@ extension LabelStatistics {
     let labels = counts.reduce(0) { $0 + $1 * labelsPerImage[$1] }
     return BarChart(
       title: "Labels per image",
-      subtitle: "\(Output.grouped(images)) images, \(Output.decimal(Double(labels) / Double(max(images, 1)), places: 2)) labels each on average",
+      subtitle:
+        "\(Output.grouped(images)) images, \(Output.decimal(Double(labels) / Double(max(images, 1)), places: 2)) labels each on average",
       valueLabel: "Images", categories: counts.map { $0 == 1 ? "1 label" : "\($0) labels" },
       series: [.init("images", values: counts.map { Double(labelsPerImage[$0]) })]
     ).picture
@@ -39,7 +40,8 @@ extension LabelStatistics {
     return HeatMap(
       title: "Classes that meet in one image",
       subtitle: "In percent of the row's images, whose number stands beside its name: how many of them carry the column's class as well",
-      rows: classes.map { "\($0.name) (\(Output.grouped($0.images)))  \($0.id)" }, columns: classes.map { "\($0.id)  \($0.name)" }, cells: cells,
+      rows: classes.map { "\($0.name) (\(Output.grouped($0.images)))  \($0.id)" }, columns: classes.map { "\($0.id)  \($0.name)" },
+      cells: cells,
       keyLabel: "% of the row's images", keyTicks: [0, 0.01, 0.05, 0.1, 0.25, 0.5, 1].map { ($0, Output.decimal(100 * $0, places: 0)) }
     ).picture
   }

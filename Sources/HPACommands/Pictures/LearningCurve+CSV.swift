@@ -12,7 +12,8 @@ extension LineChart.LearningCurve {
     for (index, row) in table.rows.enumerated() {
       guard row[epoch] == "\(index + 1)" else {
         throw Failure(
-          .badData, "epoch '\(row[epoch])' where \(index + 1) is next", at: .file(path, row: row.line), cure: "Give the log of one training.")
+          .badData, "epoch '\(row[epoch])' where \(index + 1) is next", at: .file(path, row: row.line),
+          cure: "Give the log of one training.")
       }
       for (place, column) in losses.enumerated() {
         guard let loss = Double(row[column]) else {

@@ -12,7 +12,8 @@ extension Matches {
     let count = "\(Output.grouped(matches.count)) matches"
     guard let known else {
       return Histogram(
-        title: title, subtitle: count, valueLabel: "Cosine similarity", countLabel: countLabel, series: [.init("matches", values: scores(matches))],
+        title: title, subtitle: count, valueLabel: "Cosine similarity", countLabel: countLabel,
+        series: [.init("matches", values: scores(matches))],
         isLogarithmic: isLogarithmic
       ).picture
     }

@@ -73,13 +73,15 @@ public struct LineChart: Sendable {
 
   /// A panel a model, with the curves of all its folds; a dot at the lowest validation loss of each.
   public static func learningCurves(title: String, models: [(name: String, folds: [LearningCurve])]) -> LineChart {
+    let hasFolds = models.contains { $0.folds.count > 1 }
     let panels = models.map { model in
       let trainings = model.folds.map { Series("training", points: points($0.training), colour: .series(1), isDashed: true) }
       let validations = model.folds.map { curve in
         let best = curve.validation.indices.filter { curve.validation[$0].isFinite }.min { curve.validation[$0] < curve.validation[$1] }
         return Series("validation", points: points(curve.validation), colour: .series(0), marked: best)
       }
-      return Panel(model.name, note: model.folds.count == 1 ? "" : "\(model.folds.count) folds", series: trainings + validations)
+      return Panel(
+        model.name, note: hasFolds ? "\(model.folds.count) fold\(model.folds.count == 1 ? "" : "s")" : "", series: trainings + validations)
     }
     return LineChart(
       title: title, subtitle: "The dot is the epoch of the lowest validation loss, whose weights are kept", xLabel: "Epoch", yLabel: "Loss",

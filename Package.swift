@@ -61,7 +61,7 @@ let package = Package(
     // Rooms.
     room("HPACore", []),
     room("HPATorch", ["HPACore", "CTorchABI"]),
-    room("HPAImages", ["HPACore", "CImageCodecs"]),
+    room("HPAImages", ["HPACore", "CImageCodecs", "COpenSSL"]),
     room("HPADatasets", ["HPACore", "HPAImages"]),
     room("HPABackbones", ["HPACore", "HPATorch"]),
     room("HPAStore", ["HPACore", "CLMDB", "CDeflate", "COpenSSL"]),
@@ -90,7 +90,7 @@ let package = Package(
     tests("HPAStacker", ["HPATorch"]),
     tests("HPABlend"),
     tests("HPAPictures"),
-    tests("HPACommands", ["HPABackbones", "HPATorch"]),
+    tests("HPACommands", ["HPABackbones", "HPAImages", "HPATorch"]),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -33,10 +33,15 @@ public enum FileBytes {
   public static func replace<Result>(_ path: String, _ body: (FileHandle) throws -> Result) throws -> Result {
     let folder = (path as NSString).deletingLastPathComponent
     try makeFolder(folder)
-    let aside = path + ".part-\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
-    guard FileManager.default.createFile(atPath: aside, contents: nil), let handle = FileHandle(forWritingAtPath: aside) else {
-      throw Failure(.cannotCreate, "cannot be created", at: .file(path), cure: "Check that the folder can be written to.")
+    let aside = path + asideMark + "\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
+    // Not by FileManager, which makes a file under a name of its own first and would leave that behind when it is killed.
+    let descriptor = Foundation.open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      throw Failure(
+        .cannotCreate, "cannot be created: \(String(cString: strerror(errno)))", at: .file(path),
+        cure: "Check that the folder can be written to.")
     }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     do {
       let result = try body(handle)
       try handle.synchronize()
@@ -52,6 +57,20 @@ public enum FileBytes {
       throw Failure(
         .inputOutput, "cannot be written: \(systemMessage(error))", at: .file(path),
         cure: "Is the disk full? See: df -h '\(folder.isEmpty ? "." : folder)'.")
+    }
+  }
+
+  private static let asideMark = ".part-"
+
+  /// Removes the files that a killed `replace` left beside their targets in `folder`, if there is such a folder.
+  ///
+  /// Only for one who knows that no other process writes there.
+  public static func removeLeftovers(in folder: String) {
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
+      guard let mark = name.range(of: asideMark, options: .backwards),
+        name[mark.upperBound...].wholeMatch(of: /[0-9]+-[0-9]+/) != nil
+      else { continue }
+      unlink(folder + "/" + name)
     }
   }
 

@@ -46,6 +46,9 @@ public struct Folds: Sendable, Equatable {
 }
 
 extension Folds {
+  /// The share of the images that a `shuffle` fold holds out.
+  public static let defaultValidationFraction = 0.08
+
   /// Divides images so that every part has its share of every class (iterative stratification, Sechidis et al. 2011).
   ///
   /// Depends on the ids with their labels, the groups and the seed, not on the order of rows: ids are sorted first.
@@ -57,7 +60,7 @@ extension Folds {
   /// - Throws: `usage` for fewer than two `kfold` folds, for more folds than images or groups, or a fraction that leaves a part empty.
   public static func stratified(
     _ table: LabelTable, count: Int, scheme: Scheme = .kfold, seed: UInt64, groups: ImageGroups = ImageGroups(),
-    validationFraction: Double = 0.08
+    validationFraction: Double = defaultValidationFraction
   ) throws -> Folds {
     let units = unitRows(of: table, groups: groups)
     try check(count: count, scheme: scheme, units: units.count, validationFraction: validationFraction)

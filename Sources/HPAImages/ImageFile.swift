@@ -7,6 +7,15 @@ public enum ImageFile {
     case png = "PNG"
     case tiff = "TIFF"
     case jpeg = "JPEG"
+
+    /// What names of such files end in, lower case.
+    var extensions: [String] {
+      switch self {
+      case .png: ["png"]
+      case .tiff: ["tif", "tiff"]
+      case .jpeg: ["jpg", "jpeg"]
+      }
+    }
   }
 
   /// What a file says of itself before any pixel is decoded.
@@ -45,6 +54,9 @@ public enum ImageFile {
     }
     return RasterImage(width: header.width, height: header.height, channels: header.channels, samples: samples)
   }
+
+  /// - Throws: `badData`, as `read`.
+  static func format(of bytes: [UInt8], path: String) throws -> Format { try header(of: bytes, path: path).header.format }
 
   private static func decode<Sample>(_ bytes: [UInt8], _ header: inout hpa_image_header, count: Int, path: String) throws -> [Sample] {
     var error = hpa_image_error()

@@ -3,8 +3,9 @@ public import HPACore
 
 /// Makes the working copies of a set of images: `<out>/<size>/<Id>_<stain>.png`, 8-bit grey, one folder a size.
 ///
-/// It goes on where an earlier run ended: every file is renamed into place when it is whole, so an id whose files are all there is done.
-/// How the pixels were made stands in `<out>/import.json`; a folder never holds images made in two ways.
+/// It goes on where an earlier run ended: every file is renamed into place when it is whole, and an id whose files are all there and which
+/// stands in the journal is done. How the pixels were made stands in `<out>/import.json`; a folder never holds images made in two ways.
+/// What is odd about the images stands in `<out>/import_report.csv` (schemas/import.md).
 public struct ImageImport: Sendable {
   /// What happens where an image cannot be read.
   public enum ErrorRule: String, Sendable, CaseIterable {
@@ -49,7 +50,8 @@ public struct ImageImport: Sendable {
     public var imported = 0
     public var alreadyThere = 0
     public var rejected: [Rejection] = []
-    public var warnings: [StainWarning] = []
+    /// What is odd about the images that the folder holds and those that were rejected.
+    public var findings: [ImportFinding] = []
 
     public init(imported: Int = 0, alreadyThere: Int = 0) {
       self.imported = imported
@@ -58,50 +60,83 @@ public struct ImageImport: Sendable {
   }
 
   /// The list of rejected images, `Id,Reason,File`; written wherever `errorRule` is `skip`, with the header alone if none was rejected.
-  public var rejectList: String { "\(out)/rejected.csv" }
+  public var rejectList: String { "\(out)/\(Self.rejectListName)" }
+  public static let rejectListName = "rejected.csv"
+
+  /// Every finding, `Id,Stain,File,Kind,Detail`; written even where an image stops the import, with what was seen up to then.
+  public var findingList: String { "\(out)/\(Self.findingListName)" }
+  public static let findingListName = "import_report.csv"
 
   /// - Throws: `usage` for impossible sizes; `missingInput` for a folder without images; `badData` where `out` holds images made in another way;
-  ///   under `ErrorRule.fail` what reading an image threw; `cannotCreate`, `inputOutput`, `interrupted`.
+  ///   under `ErrorRule.fail` what reading an image threw; `unavailable` where another import is at work in `out`; `cannotCreate`,
+  ///   `inputOutput`, `interrupted`.
   public func run() throws -> Report {
     try checkSizes()
     let folder = try StainFolder(images, layout: layout)
     let wanted = try ids ?? allIDs(of: folder)
+    try FileBytes.makeFolder(out)
+    let lock = try FolderLock(out)
+    defer { withExtendedLifetime(lock) {} }
+    for folder in [out] + sizes.map({ "\(out)/\($0)" }) { FileBytes.removeLeftovers(in: folder) }
     let present = try filesPresent()
     try ImportRecord(self).agree(with: out, isEmpty: present.isEmpty)
-    let missing = force ? wanted : wanted.filter { !isComplete($0, in: present) }
+    let journal = try ImportJournal(in: out)
+    let isDone = { (id: ImageID) in journal[id].map { $0.rejection == nil } == true && isComplete(id, in: present) }
+    let missing = force ? wanted : wanted.filter { !isDone($0) }
     let progress = ProgressLine("import", total: wanted.count, unit: "images", alreadyDone: wanted.count - missing.count)
-    let outcomes = try Parallel.map(count: missing.count, threads: threads) { index in
-      try Interruption.check()
-      defer { progress.advance() }
-      return try importImage(missing[index], from: folder)
-    }
-    progress.finish()
-    return try report(outcomes, alreadyThere: wanted.count - missing.count)
-  }
-
-  private enum Outcome: Sendable {
-    case imported([StainWarning])
-    case rejected(Rejection)
-  }
-
-  private func importImage(_ id: ImageID, from folder: StainFolder) throws -> Outcome {
-    let image: StainFolder.Image
-    do {
-      image = try folder.read(id, channelMap: channelMap, range: range)
-    } catch let failure as Failure where errorRule == .skip && Self.blamesTheImage(failure.kind) {
-      return .rejected(Rejection(id: id, reason: failure.message, file: failure.place.path ?? ""))
-    }
-    for (size, stack) in resized(image.stack) {
-      for stain in Stain.allCases {
-        let plane = RasterImage(width: size, height: size, grey: Array(stack.plane(stain.index)))
-        try ImageFile.write(plane, to: "\(out)/\(size)/\(Self.name(of: id, stain))", as: .png(level: 3))
+    let work = Result {
+      try Parallel.map(count: missing.count, threads: threads) { index in
+        try Interruption.check()
+        defer { progress.advance() }
+        return try importImage(missing[index], from: folder, journal: journal)
       }
     }
-    return .imported(image.warnings)
+    progress.finish()
+    if case .failure(let failure as Failure) = work, ![.badData, .missingInput].contains(failure.kind) { throw failure }
+    let tried = Set(missing)
+    let entries = try journal.close { tried.contains($0.imageID) || $0.rejection == nil && isComplete($0.imageID, in: present) }
+    var report = Report(alreadyThere: wanted.count - missing.count)
+    report.findings = ImportReport.findings(of: entries)
+    try ImportReport.write(report.findings, to: findingList)
+    report.rejected = try rejections(work)
+    report.imported = missing.count - report.rejected.count
+    if errorRule == .skip { try write(report.rejected) }
+    return report
+  }
+
+  private func rejections(_ work: Result<[Rejection?], any Error>) throws -> [Rejection] {
+    do {
+      return try work.get().compactMap { $0 }
+    } catch var failure as Failure {
+      let more = "What was odd up to here: \(findingList). --on-error skip leaves such images out and lists them."
+      failure.cure = [failure.cure, more].compactMap { $0 }.joined(separator: "\n  ")
+      throw failure
+    }
+  }
+
+  /// Returns why the image was left out, under `ErrorRule.skip`.
+  private func importImage(_ id: ImageID, from folder: StainFolder, journal: ImportJournal) throws -> Rejection? {
+    let (entry, image) = try ImportEntry.examine(id, in: folder, channelMap: channelMap, range: range)
+    switch image {
+    case .success(let image):
+      for (size, stack) in resized(image) {
+        for stain in Stain.allCases {
+          let plane = RasterImage(width: size, height: size, grey: Array(stack.plane(stain.index)))
+          try ImageFile.write(plane, to: "\(out)/\(size)/\(Self.name(of: id, stain))", as: .png(level: 3))
+        }
+      }
+      // Last, so that an image with a line has its files.
+      try journal.append(entry)
+      return nil
+    case .failure(let failure):
+      try journal.append(entry)
+      guard errorRule == .skip else { throw failure }
+      return Rejection(id: id, reason: failure.message, file: failure.place.path ?? "")
+    }
   }
 
   /// A lack of memory or an interruption is no fault of the image, and must not put it on the list of rejects.
-  private static func blamesTheImage(_ kind: Failure.Kind) -> Bool { [.badData, .missingInput, .inputOutput].contains(kind) }
+  static func blamesTheImage(_ kind: Failure.Kind) -> Bool { [.badData, .missingInput, .inputOutput].contains(kind) }
 
   /// Largest first, so that the large stack can go before the small ones are made.
   private func resized(_ stack: PixelStack) -> [(Int, PixelStack)] {
@@ -114,21 +149,9 @@ public struct ImageImport: Sendable {
     }
   }
 
-  private func report(_ outcomes: [Outcome], alreadyThere: Int) throws -> Report {
-    var report = Report(alreadyThere: alreadyThere)
-    for outcome in outcomes {
-      switch outcome {
-      case .imported(let warnings):
-        report.imported += 1
-        report.warnings += warnings
-      case .rejected(let rejection): report.rejected.append(rejection)
-      }
-    }
-    if errorRule == .skip {
-      let rows = report.rejected.map { CSVTable.line([$0.id.text, $0.reason, $0.file]) }
-      try FileBytes.write(CSVTable.line(["Id", "Reason", "File"]) + rows.joined(), to: rejectList)
-    }
-    return report
+  private func write(_ rejected: [Rejection]) throws {
+    let rows = rejected.map { CSVTable.line([$0.id.text, $0.reason, $0.file]) }
+    try FileBytes.write(CSVTable.line(["Id", "Reason", "File"]) + rows.joined(), to: rejectList)
   }
 }
 

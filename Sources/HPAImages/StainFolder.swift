@@ -55,11 +55,16 @@ public struct StainFolder: Sendable {
     return ids.sorted()
   }
 
+  /// How many files could be meant by one stain.
+  func count(of id: ImageID, _ stain: Stain) -> Int { names[Self.stem(id, stain)]?.count ?? 0 }
+
+  private static func stem(_ id: ImageID, _ stain: Stain) -> String { "\(id)_\(stain.rawValue)" }
+
   /// The file of one stain.
   ///
   /// - Throws: `missingInput` that names what was looked for; `badData` where two files could be meant.
   public func file(of id: ImageID, _ stain: Stain) throws -> String {
-    let stem = "\(id)_\(stain.rawValue)"
+    let stem = Self.stem(id, stain)
     let found = names[stem] ?? []
     guard let first = found.first else {
       throw Failure(
@@ -94,48 +99,9 @@ public struct StainFolder: Sendable {
   public func read(_ id: ImageID, channelMap: ChannelMap = .rgbr, range: SampleRange = .full) throws -> Image {
     // All names first: a missing file should be told before seconds of decoding.
     let files = try Stain.allCases.map { try file(of: id, $0) }
-    var pixels: [UInt8] = []
-    var warnings: [StainWarning] = []
-    var (width, height) = (0, 0)
-    for (stain, file) in zip(Stain.allCases, files) {
-      let image = try ImageFile.read(file)
-      if stain == .red {
-        (width, height) = (image.width, image.height)
-        pixels.reserveCapacity(4 * width * height)
-      }
-      guard image.width == width, image.height == height else {
-        throw Failure(
-          .badData, "the stains differ in size: \(files[0]) is \(width) x \(height), \(file) is \(image.width) x \(image.height)",
-          at: .file(file, id: id.text), cure: "All four stains must be of one field at one size. Fetch them again.")
-      }
-      let (plane, odd) = try Self.plane(of: image, path: file, source: channelMap.source(of: stain), range: range)
-      pixels += plane
-      warnings += odd.map { StainWarning(id: id, stain: stain, path: file, kind: $0) }
+    let planes = try zip(Stain.allCases, files).map { stain, file in
+      try StainPlane(of: id, stain, bytes: try FileBytes.read(file), path: file, channelMap: channelMap, range: range)
     }
-    if width != height {
-      warnings.append(StainWarning(id: id, stain: .red, path: files[0], kind: .notSquare(width: width, height: height)))
-    }
-    return Image(stack: PixelStack(height: height, width: width, pixels: pixels), warnings: warnings)
-  }
-
-  private static func plane(
-    of image: RasterImage, path: String, source: ChannelMap.Source, range: SampleRange
-  ) throws -> ([UInt8], [StainWarning.Kind]) {
-    let bytes = image.bytes(range: range)
-    let lowRange = StainWarning.Kind.lowRange(image, range: range)
-    switch image.channels {
-    case 1: return (bytes, [StainWarning.Kind.blank(bytes), lowRange].compactMap { $0 })
-    case 2:
-      let grey = ChannelMap.Source.red.plane(of: bytes, channels: 2)
-      return (grey, [StainWarning.Kind.blank(grey), lowRange].compactMap { $0 })
-    case 3, 4:
-      let plane = source.plane(of: bytes, channels: image.channels)
-      let empty = StainWarning.Kind.emptyChannel(of: plane, pixels: bytes, channels: image.channels)
-      return (plane, [empty ?? .blank(plane), lowRange].compactMap { $0 })
-    default:
-      throw Failure(
-        .badData, "\(image.channels) channels: which of them is the stain cannot be told", at: .file(path),
-        cure: "Save each stain as a file of its own, grey or RGB.")
-    }
+    return try Image(of: id, planes)
   }
 }

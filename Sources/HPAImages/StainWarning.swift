@@ -11,6 +11,10 @@ public struct StainWarning: Sendable, Equatable, CustomStringConvertible {
     case lowRange(largest: UInt16)
     /// Width and height differ, so a square size distorts the cells.
     case notSquare(width: Int, height: Int)
+    /// A file of this many bits a sample, where the stains of the atlas have 8.
+    case notEightBit(bits: Int)
+    /// The file is of this format, whatever its name says.
+    case wrongFormat(ImageFile.Format)
   }
 
   public let id: ImageID
@@ -18,17 +22,21 @@ public struct StainWarning: Sendable, Equatable, CustomStringConvertible {
   public let path: String
   public let kind: Kind
 
+  public var description: String { "\(path): \(kind)" }
+}
+
+extension StainWarning.Kind: CustomStringConvertible {
   public var description: String {
-    let text =
-      switch kind {
-      case .emptyChannel(let mean, let brightest, let brightestMean):
-        "the channel taken is nearly empty (mean \(Self.short(mean))), \(brightest) carries the picture (mean \(Self.short(brightestMean)))"
-      case .blank(let level): "blank: every pixel is \(level)"
-      case .lowRange(let largest):
-        "16-bit samples up to \(largest) only: if the file is a 12-bit one, read it with the range \(SampleRange.twelveBit.rawValue)"
-      case .notSquare(let width, let height): "\(width) x \(height) pixels: resizing to a square distorts it"
-      }
-    return "\(path): \(text)"
+    switch self {
+    case .emptyChannel(let mean, let brightest, let brightestMean):
+      "the channel taken is nearly empty (mean \(Self.short(mean))), \(brightest) carries the picture (mean \(Self.short(brightestMean)))"
+    case .blank(let level): "blank: every pixel is \(level)"
+    case .lowRange(let largest):
+      "16-bit samples up to \(largest) only: if the file is a 12-bit one, read it with the range \(SampleRange.twelveBit.rawValue)"
+    case .notSquare(let width, let height): "\(width) x \(height) pixels: resizing to a square distorts it"
+    case .notEightBit(let bits): "\(bits) bits a sample"
+    case .wrongFormat(let format): "the bytes are those of a \(format.rawValue)"
+    }
   }
 
   private static func short(_ value: Double) -> String { "\((value * 10).rounded() / 10)" }
@@ -53,6 +61,13 @@ extension StainWarning.Kind {
   static func lowRange(_ image: RasterImage, range: SampleRange) -> Self? {
     guard range == .full, case .words(let words) = image.samples, let largest = words.max(), largest > 0, largest < 4096 else { return nil }
     return .lowRange(largest: largest)
+  }
+
+  static func notEightBit(_ image: RasterImage) -> Self? { image.bits == 8 ? nil : .notEightBit(bits: image.bits) }
+
+  static func wrongFormat(of format: ImageFile.Format, path: String) -> Self? {
+    let name = path.lowercased()
+    return format.extensions.contains { name.hasSuffix("." + $0) } ? nil : .wrongFormat(format)
   }
 
   private static func sum(_ bytes: [UInt8], from start: Int, by step: Int) -> UInt64 {

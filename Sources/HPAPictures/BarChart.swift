@@ -80,7 +80,10 @@ public struct BarChart: Sendable {
       let length = value > 0 ? max(1.5, box.width * scale.fraction(of: value)) : 0
       let bar = Box(x: box.x, y: top + Double(index) * barHeight, width: length, height: barHeight - 1)
       canvas.fill(bar, .series(index))
-      canvas.text(Scale.label(value, step: 1), x: bar.right + 5, y: bar.middle.y + 3.5, Self.numberFont, .quiet)
+      let number = Scale.label(value, step: 1)
+      // No grid line through a number.
+      canvas.fill(Box(x: bar.right + 2, y: bar.y, width: Canvas.width(of: number, Self.numberFont) + 6, height: bar.height), .paper)
+      canvas.text(number, x: bar.right + 5, y: bar.middle.y + 3.5, Self.numberFont, .quiet)
     }
   }
 }

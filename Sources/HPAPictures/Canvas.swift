@@ -154,12 +154,12 @@ extension Canvas {
     show(text, x: x + offset, y: y, font)
   }
 
-  /// Draws text that reads upwards, centred on (`x`, `y`), `x` being its baseline.
-  public func uprightText(_ text: String, x: Double, y: Double, _ font: Font, _ colour: Colour = .text) {
+  /// Draws text that reads upwards; `x` is its baseline, and `y` its middle, its lower end (`left`) or its upper one (`right`).
+  public func uprightText(_ text: String, x: Double, y: Double, _ font: Font, _ colour: Colour = .text, align: Alignment = .centre) {
     cairo_save(context)
     cairo_translate(context, x, y)
     cairo_rotate(context, -.pi / 2)
-    self.text(text, x: 0, y: 0, font, colour, align: .centre)
+    self.text(text, x: 0, y: 0, font, colour, align: align)
     cairo_restore(context)
   }
 

@@ -1,6 +1,6 @@
 /// Title, subtitle and legend at the head of a picture.
 struct Header {
-  struct LegendEntry {
+  struct LegendEntry: Equatable {
     let name: String
     let colour: Colour
     var isDashed = false

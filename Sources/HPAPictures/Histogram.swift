@@ -57,13 +57,13 @@ public struct Histogram: Sendable {
     let x = Scale(linear: series.flatMap(\.values) + (cut.map { [$0.value] } ?? []), isTight: true, most: 10)
     let counts = series.map { self.counts(of: $0.values, in: x.range) }
     let y = isLogarithmic ? Scale(logarithmic: counts.joined()) : Scale(linear: counts.joined(), includingZero: true)
-    let area = PlotArea(
-      width: width, height: height, top: PlotArea.margin + header.height(width: inner) + (cut == nil ? 0 : 16), x: x, y: y,
-      xLabel: valueLabel,
-      yLabel: countLabel)
+    let (left, top) = (PlotArea.left(of: y, hasLabel: true), PlotArea.margin + header.height(width: inner) + (cut == nil ? 0 : 16))
+    let box = Box(x: left, y: top, width: width - left - PlotArea.margin, height: height - top - PlotArea.margin - 36)
+    let area = PlotArea(box: box, x: x, y: y)
     return Picture(title: title, width: width, height: height) { canvas in
       header.draw(on: canvas, x: PlotArea.margin, y: PlotArea.margin, width: inner)
-      area.drawAxes(on: canvas, xLabel: valueLabel, yLabel: countLabel)
+      area.drawAxes(on: canvas)
+      box.drawLabels(x: valueLabel, y: countLabel, on: canvas)
       for (index, one) in counts.enumerated() { drawBars(one, .series(index).faded(to: counts.count > 1 ? 0.7 : 1), in: area, on: canvas) }
       if let cut { draw(cut, in: area, on: canvas) }
     }

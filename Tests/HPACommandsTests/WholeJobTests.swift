@@ -118,8 +118,12 @@ import Testing
     let sample = try ImageID.list(contentsOf: folder.path("data/sample_submission.csv"))
     #expect(try LabelTable(contentsOf: folder.path("results/submission.csv")).ids == sample)
     #expect(try LabelTable(contentsOf: folder.path("results/submission_without_leaks.csv")).ids == sample)
-    for picture in ["matches.png", "learning_curves.png"] {
-      #expect(try FileBytes.read(folder.path("results/\(picture)")).starts(with: [0x89, 0x50, 0x4E, 0x47]))
+    for picture in ["matches", "plots/learning_curves", "plots/f1_thresholds", "plots/similarities"] {
+      #expect(try FileBytes.read(folder.path("results/\(picture).png")).starts(with: [0x89, 0x50, 0x4E, 0x47]))
+      #expect(report.standardOutput.contains("results/\(picture).png"))
+    }
+    for picture in ["learning_curves", "f1_thresholds", "similarities"] {
+      #expect(try FileBytes.read(folder.path("results/plots/\(picture).svg")).starts(with: Array("<?xml".utf8)))
     }
     let before = try FileBytes.read(folder.path("checkpoints/v3_f0.safetensors"))
     try hpa("train", in: folder)

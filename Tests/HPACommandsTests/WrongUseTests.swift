@@ -48,7 +48,12 @@ import Testing
     ("thresholds --method ratio --scores s.npy --ids five.csv --out t.csv", 64, "--distribution"),
     ("thresholds --scores s.npy --ids five.csv --labels labels.csv --bootstrap 10 --out t.csv", 64, "--bootstrap 40"),
     ("predict --images . --ids five.csv --checkpoint c.safetensors --out s.npy --device gpu", 64, "use cpu, cuda"),
+    ("report --scores s.npy --plots p", 64, "also needs --ids, --labels"),
+    ("report --log five.csv", 64, "Add --plots"),
+    ("report --plots p", 64, "goes with --scores"),
     // bad data
+    ("report --log five.csv --plots p", 65, "no column 'Epoch'"),
+    ("report --scores s.npy --ids four.csv --labels labels.csv --plots p", 65, "s.npy"),
     ("search --queries short.npy --gallery g.npy --k 2 --out m.csv", 65, "short.npy"),
     ("search --queries text.npy --gallery g.npy --k 2 --out m.csv", 65, "is no .npy file"),
     ("search --queries nan.npy --gallery g.npy --k 2 --out m.csv", 65, "nan.npy"),

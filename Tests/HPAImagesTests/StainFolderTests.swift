@@ -75,7 +75,8 @@ import Testing
     }
     let kinds = try StainFolder(folder.path).read("x").warnings.map { ($0.stain, $0.kind) }
     let expected: [(Stain, StainWarning.Kind)] = [
-      (.red, .blank(level: 0)), (.red, .lowRange(largest: 5)), (.green, .lowRange(largest: 4000)), (.yellow, .blank(level: 0)),
+      (.red, .blank(level: 0)), (.red, .notEightBit(bits: 16)), (.red, .lowRange(largest: 5)), (.green, .notEightBit(bits: 16)),
+      (.green, .lowRange(largest: 4000)), (.blue, .notEightBit(bits: 16)), (.yellow, .blank(level: 0)), (.yellow, .notEightBit(bits: 16)),
       (.yellow, .lowRange(largest: 2)), (.red, .notSquare(width: 2, height: 1)),
     ]
     #expect(kinds.elementsEqual(expected, by: ==))

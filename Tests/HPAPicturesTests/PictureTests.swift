@@ -69,7 +69,10 @@ import Testing
     .enabled(if: Python.isPresent, "needs scripts/setup test"),
     arguments: [
       ("matches", ["0.99598", "44431_556_B9_1", "Plasma membrane · Cytosol", "planted", "Rods & rings"]),
-      ("curves", ["inceptionv4@512, validation", "Epoch", "0.10"]), ("counts", ["12,885", "Microtubule organizing center"]),
+      ("curves", ["inceptionv4@512", "validation", "3 folds", "Epoch", "0.10"]),
+      ("panels", ["18  Microtubule organizing center", "no image carries it", "chosen threshold", "Threshold"]),
+      ("heat", ["Rods & rings", "% of the row's images", "87"]),
+      ("counts", ["12,885", "Microtubule organizing center"]),
       ("scores", ["300th pair: 0.9300", "Cosine similarity"]),
     ])
   func `an SVG is XML, holds its words and draws them`(name: String, words: [String]) throws {
@@ -121,7 +124,13 @@ import Testing
   @Test func `nothing to show, one value and values that are not finite are drawn without harm`() throws {
     for picture in [
       LineChart(title: "", xLabel: "", yLabel: "", series: []).picture,
-      LineChart.learningCurves(title: "gaps", models: [("a", [.nan, 1, .infinity], [.nan])]).picture,
+      LineChart(title: "no panels", xLabel: "", yLabel: "", panels: [], columns: 4).picture,
+      LineChart.learningCurves(
+        title: "gaps", models: [("a", [.init(training: [.nan, 1, .infinity], validation: [.nan])]), ("b", [])]
+      ).picture,
+      HeatMap(title: "none", rows: [], columns: [], cells: [], keyLabel: "", keyTicks: []).picture,
+      HeatMap(title: "zeros", rows: ["a"], columns: ["b", "c"], cells: [[.init(0, text: ""), nil]], keyLabel: "", keyTicks: [(0, "0")])
+        .picture,
       BarChart(title: "none", valueLabel: "", categories: [], series: []).picture,
       BarChart(title: "zeros", valueLabel: "n", categories: ["a"], series: [.init("s", values: [0])], isLogarithmic: true).picture,
       Histogram(title: "none", valueLabel: "", series: []).picture,
@@ -132,6 +141,31 @@ import Testing
       #expect(try picture.png(scale: 1).count > 100)
       #expect(try picture.svg().count > 100)
     }
+  }
+}
+
+@Suite struct PanelTests {
+  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"))
+  func `a cell is as dark as its value, on a square-root scale, and the key shows the same colours`() throws {
+    let folder = try TemporaryFolder()
+    let values = [0, 0.04, 0.16, 0.36, 0.64, 1]
+    try HeatMap(
+      title: "t", rows: ["row"], columns: values.map { "\($0)" }, cells: [values.map { .init($0, text: "") }], keyLabel: "",
+      keyTicks: [(1, "1")]
+    ).picture.write(to: folder.path("a.png"), scale: 1)
+    // Cells are 31 points apart and end a margin of 28 before the right edge (480 wide here, so their left is measured from the label).
+    let printed = try Python.run(
+      """
+      import sys, numpy as np; from PIL import Image
+      image = np.asarray(Image.open(sys.argv[1]).convert('RGB')).astype(int)
+      row = image[-28 - 12]; start = np.flatnonzero((row != 255).any(1))
+      # The first run after the label: cells of 30 pixels with white lines between them.
+      cells = [row[c] for c in range(start[-1] - 5 * 31 - 15, start[-1] + 1, 31)]
+      print(*(int(c.sum()) for c in cells)); print(*cells[-1], *cells[0])
+      """, [folder.path("a.png")])
+    let lines = printed.split(separator: "\n").map { $0.split(separator: " ").compactMap { Int($0) } }
+    #expect(lines[0].count == 6 && zip(lines[0], lines[0].dropFirst()).allSatisfy { $0 > $1 + 40 }, "\(printed)")
+    #expect(lines[1] == [8, 48, 107, 247, 251, 255])
   }
 }
 

@@ -4,13 +4,15 @@ import HPAPictures
 
 /// One picture of every kind, with made-up data.
 enum Samples {
-  static let names = ["matches", "curves", "counts", "scores"]
+  static let names = ["matches", "curves", "counts", "scores", "panels", "heat"]
 
   static func picture(_ name: String) -> Picture {
     switch name {
     case "matches": sheet.picture
     case "curves": curves.picture
     case "counts": counts.picture
+    case "panels": panels.picture
+    case "heat": heat.picture
     default: scores.picture
     }
   }
@@ -46,11 +48,38 @@ enum Samples {
     })
 
   static let curves = LineChart.learningCurves(
-    title: "Learning curves", subtitle: "MultiLabelSoftMarginLoss, fold 0; the dot is the epoch that was kept",
-    models: ["inceptionv3@512", "inceptionv4@512", "xception@512"].enumerated().map { index, name in
-      let training = (0..<25).map { 0.06 + 0.12 * exp(-Double($0) / (4 + Double(index))) }
-      return (name, training, training.enumerated().map { $1 + 0.01 + 0.0008 * Double($0) * Double(1 + index) / 2 })
+    title: "Learning curves",
+    models: ["inceptionv3@512", "inceptionv4@512", "xception@512", "resnet18@512"].enumerated().map { index, name in
+      let folds = (0...2 * index).map { fold in
+        let training = (0..<25).map { 0.06 + 0.12 * exp(-Double($0) / (4 + Double(index))) + 0.002 * Double(fold) }
+        return LineChart.LearningCurve(
+          training: training, validation: training.enumerated().map { $1 + 0.01 + 0.0008 * Double($0) * Double(1 + index) / 2 })
+      }
+      return (name, folds)
     })
+
+  /// As many panels as there are classes, one of them empty.
+  static let panels = LineChart(
+    title: "F1 against the threshold", subtitle: "3,108 images", xLabel: "Threshold", yLabel: "F1",
+    panels: ProteinLocation.all.map { location in
+      guard location.id != 27 else { return .init("27  Rods & rings", note: "no image carries it", series: []) }
+      let best = 0.1 + 0.025 * Double(location.id)
+      let value = { (place: Double) in max(0, 0.9 - 3 * (place - best) * (place - best)) }
+      return .init(
+        "\(location.id)  \(location.name)", note: "\(40 * location.id + 3) images",
+        series: [
+          .init("F1", points: (0...50).map { (Double($0) / 50, value(Double($0) / 50)) }, colour: .series(0)),
+          .init("chosen threshold", points: [(best, 0), (best, value(best))], colour: .series(1), marked: 1),
+        ])
+    }, columns: 4)
+
+  static let heat = HeatMap(
+    title: "Classes that meet", rows: ProteinLocation.all.map(\.name), columns: ProteinLocation.all.map(\.name),
+    cells: ProteinLocation.all.map { row in
+      ProteinLocation.all.map { column in
+        row.id == column.id ? nil : .init(Double(row.id * column.id) / 729, text: "\(row.id * column.id / 8)")
+      }
+    }, keyLabel: "% of the row's images", keyTicks: [(0, "0"), (0.1, "10"), (0.5, "50"), (1, "100")])
 
   static let counts = BarChart(
     title: "Images of each class", subtitle: "31,072 images of train.csv; 1 to 5 labels an image", valueLabel: "Images (logarithmic)",

@@ -18,5 +18,11 @@ enum Output {
     print(String(decoding: try encoder.encode(value), as: UTF8.self))
   }
 
+  /// With commas between thousands.
+  static func grouped(_ count: Int) -> String {
+    let digits: [Character] = String(count).reversed().enumerated().flatMap { $0 > 0 && $0 % 3 == 0 ? [",", $1] : [$1] }
+    return String(digits.reversed())
+  }
+
   static func decimal(_ value: Double, places: Int = 4) -> String { String(format: "%.\(places)f", value) }
 }

@@ -7,6 +7,8 @@ extension ProjectFolder {
   var submission: String { result("submission.csv") }
   var thresholdsFile: String { result("thresholds.csv") }
   var evaluationFile: String { result("evaluation.json") }
+  /// Where the blend's scores of held-out images stand, without the endings of the two files.
+  var validationBlend: String { result("blend_validation") }
 
   /// Searches thresholds, blends, writes both submissions, and judges every part of it as far as labels are known.
   func blend() throws -> BlendOutput.Summary {
@@ -32,6 +34,7 @@ extension ProjectFolder {
     try thresholds.write(to: thresholdsFile)
     try choices.writeDetails(to: result("threshold_details.csv"))
     try NamedRows(ids: blended.test.ids, matrix: blended.test.matrix).write(to: result("blend_test"))
+    try NamedRows(ids: blended.validation.ids, matrix: blended.validation.matrix).write(to: validationBlend)
     let output = try BlendOutput(try Submission(scores: blended.test, thresholds: thresholds), leaks: try leakTable())
     let summary = try output.write(to: submission)
     try FileBytes.write(

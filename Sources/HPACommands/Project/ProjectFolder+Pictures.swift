@@ -1,5 +1,6 @@
 import Foundation
 import HPABackbones
+import HPABlend
 import HPACore
 import HPAImages
 import HPAIndex
@@ -27,17 +28,43 @@ extension ProjectFolder {
     try sheet.picture.write(to: matchPicture)
   }
 
-  /// The losses of every trained model and fold, as `results/learning_curves.png`.
-  func drawLearningCurves() throws {
-    let curves = try configuration.models.flatMap { model in
-      try model.folds.compactMap { fold -> (name: String, training: [Double], validation: [Double])? in
+  var plots: PlotFolder { PlotFolder(path: result("plots")) }
+
+  /// The losses of every trained model and fold; returns the files.
+  @discardableResult
+  func drawLearningCurves() throws -> [String] {
+    let models = try configuration.models.map { model in
+      let folds = try model.folds.compactMap { fold -> LineChart.LearningCurve? in
         let file = checkpoint(model.name, fold: fold)
         guard FileManager.default.fileExists(atPath: file), let record = try Checkpoint(file).record else { return nil }
-        return ("\(model.name) fold \(fold)", record.epochs.map(\.trainLoss), record.epochs.map(\.validationLoss))
+        return .init(training: record.epochs.map(\.trainLoss), validation: record.epochs.map(\.validationLoss))
       }
-    }
-    guard !curves.isEmpty else { return }
-    try LineChart.learningCurves(title: "\(configuration.name): learning curves", models: curves).picture.write(to: curvePicture)
+      return (name: model.name, folds: folds)
+    }.filter { !$0.folds.isEmpty }
+    guard !models.isEmpty else { return [] }
+    return try plots.write(
+      LineChart.learningCurves(title: "\(configuration.name): learning curves", models: models).picture, as: "learning_curves")
+  }
+
+  /// F1 of the blend's held-out scores against the threshold of each class; returns the files.
+  func drawF1Curves() throws -> [String] {
+    let scores = try ClassScores(NamedRows(readingFrom: validationBlend), name: "\(validationBlend)_scores.npy")
+    let curves = try F1Curve.all(scores: scores, truth: try labels(of: try dataset("train")))
+    return try plots.write(
+      curves.picture(
+        title: "\(configuration.name): F1 of the blend against the threshold", images: scores.ids.count,
+        thresholds: try Thresholds(contentsOf: thresholdsFile)),
+      as: "f1_thresholds")
+  }
+
+  /// How similar the matches of the last search are; returns the files, none where there was no search.
+  func drawSimilarities() throws -> [String] {
+    guard FileManager.default.fileExists(atPath: matches) else { return [] }
+    let plan = try searchPlan()
+    let picture = try Matches(contentsOf: matches).similarityPicture(
+      title: "\(configuration.name): \(plan.queries) matched with \(plan.gallery)",
+      known: try plan.knownPairs.map { try KnownPairs(contentsOf: path($0)) })
+    return try plots.write(picture, as: "similarities")
   }
 
   private func thumbnail(_ id: ImageID, _ source: ImageSource) throws -> MatchSheet.Thumbnail {

@@ -23,7 +23,7 @@ struct FoldsCommand: ParsableCommand {
   var groups: String?
 
   @Option(help: ArgumentHelp("Share of the images that a shuffle split holds out.", valueName: "share"))
-  var validationFraction = 0.08
+  var validationFraction = Folds.defaultValidationFraction
 
   @Option(help: ArgumentHelp("Where to write (Id,Fold or Id,Split,Part).", valueName: "file"))
   var out: String?
@@ -38,8 +38,9 @@ struct FoldsCommand: ParsableCommand {
   func run() throws {
     guard let labels, let out else {
       let folder = try project.open()
-      try report(try folder.makeFolds(), table: try folder.labels(of: try folder.dataset("train")), path: folder.folds)
-      return
+      return try report(
+        try folder.makeFolds(), table: try folder.labels(of: try folder.dataset("train")), path: folder.folds,
+        validationFraction: Folds.defaultValidationFraction)
     }
     let table = try LabelTable(contentsOf: labels)
     let folds = try Folds.stratified(
@@ -47,7 +48,7 @@ struct FoldsCommand: ParsableCommand {
       groups: try groups.map { try ImageGroups(contentsOf: $0, for: table) } ?? ImageGroups(),
       validationFraction: validationFraction)
     try folds.write(to: out)
-    try report(folds, table: table, path: out)
+    try report(folds, table: table, path: out, validationFraction: validationFraction)
   }
 
   private struct Summary: Encodable {
@@ -55,15 +56,17 @@ struct FoldsCommand: ParsableCommand {
     let images: Int
     /// Held-out images of each class, by fold.
     let counts: [[Int]]
+    let evenness: Folds.Evenness
   }
 
-  private func report(_ folds: Folds, table: LabelTable, path: String) throws {
+  private func report(_ folds: Folds, table: LabelTable, path: String, validationFraction: Double) throws {
     let counts = try (0..<folds.count).map { fold in
       LabelStatistics(try LabelTable(ids: folds.validation(fold: fold), labels: try table.labels(for: folds.validation(fold: fold))))
     }
+    let evenness = try folds.evenness(table, share: folds.scheme == .kfold ? 1 / Double(folds.count) : validationFraction)
     if output.json {
-      try Output.print(json: Summary(folds: path, images: table.count, counts: counts.map { $0.classes.map(\.images) }))
-      return
+      let counts = counts.map { $0.classes.map(\.images) }
+      return try Output.print(json: Summary(folds: path, images: table.count, counts: counts, evenness: evenness))
     }
     var text = Table([("class", .right), ("name", .left), ("all", .right)] + (0..<folds.count).map { ("fold \($0)", .right) })
     for row in LabelStatistics(table).classes {
@@ -71,6 +74,9 @@ struct FoldsCommand: ParsableCommand {
     }
     text.add(["", "images", "\(table.count)"] + counts.map { "\($0.images)" })
     Output.print(text.text)
+    Output.print(
+      "\nA class count deviates from its share by \(Output.decimal(evenness.meanDeviation)) images on average, "
+        + "by \(Output.decimal(evenness.largestDeviation)) at most.")
     Talk.say("Wrote \(path).")
   }
 }

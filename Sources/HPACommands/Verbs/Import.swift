@@ -9,7 +9,8 @@ struct Import: ParsableCommand {
       Channel maps say how a stain is taken from an RGB file:
       \(ChannelMap.all.map { "  \($0.name)  \($0.summary)" }.joined(separator: "\n"))
 
-      Killed and run again, it goes on where it was.
+      Killed and run again, it goes on where it was. What is odd about the images (blank, truncated, doubled, ...) is counted at the end
+      and listed in import_report.csv beside them.
 
       Example: hpa-feat import --layout hpav18 --images HPAv18 --channels rgbr --sizes 512,1024 --out hpav18
       In a project folder: hpa-feat import
@@ -26,6 +27,7 @@ struct Import: ParsableCommand {
   @Option(help: "fail at an image that cannot be read, or skip it and list it in rejected.csv.") var onError = ImageImport.ErrorRule.fail
   @Flag(help: "Make what is there already once more.") var force = false
   @OptionGroup var machine: MachineOptions
+  @OptionGroup var output: OutputOptions
   @OptionGroup var project: ProjectOptions
 
   func validate() throws {
@@ -43,9 +45,8 @@ struct Import: ParsableCommand {
   func run() throws {
     guard let layout, let images, let out else {
       let folder = try project.open()
-      for (dataset, report) in try folder.importImages(onError: onError, force: force, threads: machine.threadCount) {
-        Self.print(report, name: dataset, rejectList: folder.importFolder(dataset) + "/rejected.csv")
-      }
+      let reports = try folder.importImages(onError: onError, force: force, threads: machine.threadCount)
+      try show(reports.map { Summary($0.report, name: $0.dataset, folder: folder.importFolder($0.dataset)) })
       return
     }
     var job = ImageImport(images: images, layout: layout, out: out, programVersion: Version.text)
@@ -53,20 +54,48 @@ struct Import: ParsableCommand {
     job.channelMap = try ChannelMap.named(channels)
     (job.range, job.method, job.sizes) = (range, resize, try sizeList())
     (job.errorRule, job.force, job.threads) = (onError, force, machine.threadCount)
-    Self.print(try job.run(), name: images, rejectList: job.rejectList)
+    try show([Summary(try job.run(), name: images, folder: out)])
   }
 
-  private static func print(_ report: ImageImport.Report, name: String, rejectList: String) {
-    Output.print("\(name): \(report.imported) imported, \(report.alreadyThere) there already, \(report.rejected.count) rejected")
-    if !report.rejected.isEmpty { Talk.say("The rejected images and the reasons are in \(rejectList).") }
-    report.warnings.warn()
+  private func show(_ summaries: [Summary]) throws {
+    if output.json { return try Output.print(json: summaries) }
+    for summary in summaries { Output.print(summary.text) }
   }
-}
 
-extension [StainWarning] {
-  /// Says the first few; the same trouble with a thousand files needs no thousand lines.
-  func warn() {
-    for warning in prefix(5) { Talk.say("warning: \(warning)") }
-    if count > 5 { Talk.say("warning: \(count - 5) more of this kind") }
+  private struct Summary: Encodable {
+    struct Count: Encodable {
+      let kind: ImportFinding.Kind
+      let findings: Int
+      let images: Int
+    }
+
+    let name: String
+    let imported: Int
+    let alreadyThere: Int
+    let rejected: Int
+    /// The kinds that occur, the worst first.
+    let findings: [Count]
+    let report: String
+    let rejectList: String?
+
+    init(_ report: ImageImport.Report, name: String, folder: String) {
+      self.name = name
+      (imported, alreadyThere, rejected) = (report.imported, report.alreadyThere, report.rejected.count)
+      findings = ImportFinding.Kind.allCases.compactMap { kind in
+        let found = report.findings.filter { $0.kind == kind }
+        return found.isEmpty ? nil : Count(kind: kind, findings: found.count, images: Set(found.map(\.id)).count)
+      }
+      self.report = folder + "/" + ImageImport.findingListName
+      rejectList = report.rejected.isEmpty ? nil : folder + "/" + ImageImport.rejectListName
+    }
+
+    var text: String {
+      var lines = ["\(name): \(imported) imported, \(alreadyThere) there already, \(rejected) rejected"]
+      if let rejectList { lines.append("The rejected images and the reasons: \(rejectList)") }
+      guard !findings.isEmpty else { return (lines + ["Nothing odd was found (\(report))."]).joined(separator: "\n") }
+      var table = Table([("what is odd", .left), ("findings", .right), ("images", .right), ("", .left)])
+      for count in findings { table.add([count.kind.rawValue, "\(count.findings)", "\(count.images)", count.kind.summary]) }
+      return (lines + ["", table.text, "", "Every finding: \(report)"]).joined(separator: "\n")
+    }
   }
 }

@@ -1,20 +1,77 @@
 import ArgumentParser
 import Foundation
 import HPABackbones
+import HPABlend
 import HPACore
+import HPAIndex
+import HPAPictures
 
 struct Report: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "One table of what a project's run has reached.",
-    discussion: "Example: hpa-feat report --project demo")
+    abstract: "What a run has reached: one table, and pictures.",
+    discussion: """
+      Learning curves, F1 against the threshold of each class, and how similar the matches are: PNG and SVG, in results/plots of a project.
+      With files named, it draws what they show, into --plots:
+        --log                        the log of a training, again for more of them: learning curves
+        --scores, --ids, --labels    F1 against the threshold of each class, the chosen ones marked
+        --matches                    how similar the matches are, pairs of --known apart
 
+      Example: hpa-feat report --project demo
+               hpa-feat report --scores val.npy --ids val.csv --labels train.csv --thresholds thresholds.csv --plots plots
+               hpa-feat report --log fold0.csv --log fold1.csv --matches matches.csv --plots plots
+      """)
+
+  @Option(help: ArgumentHelp("Logs of trainings (--log of train).", valueName: "file")) var log: [String] = []
+  @Option(help: ArgumentHelp("A matrix of N x 28 scores (.npy).", valueName: "file")) var scores: String?
+  @Option(help: ArgumentHelp("The ids of its rows.", valueName: "file")) var ids: String?
+  @Option(help: ArgumentHelp("Their labels, with the columns Id and Target.", valueName: "file")) var labels: String?
+  @Option(help: ArgumentHelp("One threshold a class; 0.15 for all by default.", valueName: "file")) var thresholds: String?
+  @Option(help: ArgumentHelp("Matches that search found (query,gallery,score,rank).", valueName: "file")) var matches: String?
+  @Option(help: ArgumentHelp("A CSV (query,gallery) of pairs that are the same field.", valueName: "file")) var known: String?
+  @Option(help: ArgumentHelp("Where the pictures go, where files are named.", valueName: "folder")) var plots: String?
   @OptionGroup var output: OutputOptions
   @OptionGroup var project: ProjectOptions
 
+  func validate() throws {
+    let hasScores = try Together.allOrNone([("--scores", scores != nil), ("--ids", ids != nil), ("--labels", labels != nil)])
+    guard hasScores || thresholds == nil else { throw ValidationError("--thresholds goes with --scores.") }
+    guard known == nil || matches != nil else { throw ValidationError("--known goes with --matches.") }
+    let hasFiles = hasScores || matches != nil || !log.isEmpty
+    guard hasFiles == (plots != nil) else {
+      throw ValidationError(hasFiles ? "Add --plots DIR, where the pictures go." : "--plots goes with --scores, --log or --matches.")
+    }
+  }
+
   func run() throws {
+    if let plots {
+      let files = try draw(in: PlotFolder(path: plots))
+      return output.json ? try Output.print(json: ["plots": files]) : Output.print(files.joined(separator: "\n"))
+    }
     let folder = try project.open()
     let report = try folder.report()
     if output.json { try Output.print(json: report) } else { Output.print(Self.text(report, folder: folder)) }
+  }
+
+  private func draw(in folder: PlotFolder) throws -> [String] {
+    var files: [String] = []
+    if !log.isEmpty {
+      let models = try log.map { (name: log.count == 1 ? "" : $0, folds: [try LineChart.LearningCurve(contentsOf: $0)]) }
+      let title = log.count == 1 ? "Learning curve of \(log[0])" : "Learning curves"
+      files += try folder.write(LineChart.learningCurves(title: title, models: models).picture, as: "learning_curves")
+    }
+    if let scores, let ids, let labels {
+      let rows = try ClassScores(contentsOf: scores, ids: try ImageID.list(contentsOf: ids))
+      let curves = try F1Curve.all(scores: rows, truth: try LabelTable(contentsOf: labels))
+      let chosen = try thresholds.map(Thresholds.init(contentsOf:)) ?? Thresholds()
+      files += try folder.write(
+        curves.picture(title: "F1 against the threshold", images: rows.ids.count, thresholds: chosen), as: "f1_thresholds")
+    }
+    if let matches {
+      let known = try known.map(KnownPairs.init(contentsOf:))
+      files += try folder.write(
+        try Matches(contentsOf: matches).similarityPicture(title: "How similar the matches are", known: known), as: "similarities")
+    }
+    return files
   }
 
   private static func text(_ report: RunReport, folder: ProjectFolder) -> String {
@@ -37,9 +94,8 @@ struct Report: ParsableCommand {
     if let search = report.search {
       lines.append("search: \(search.matches) matches of \(search.queries) x \(search.gallery) pairs" + known(search))
     }
-    lines.append("look at: \(folder.matchPicture)")
-    lines.append("         \(folder.curvePicture)")
-    lines.append("         \(folder.submission)")
+    let files = [folder.matchPicture] + report.plots.filter { $0.hasSuffix(".png") } + [folder.submission]
+    for (index, file) in files.enumerated() { lines.append((index == 0 ? "look at: " : "         ") + file) }
     return lines.joined(separator: "\n")
   }
 
@@ -56,12 +112,13 @@ struct RunReport: Encodable {
   /// Mean validation loss of the folds, by model and for the stacker.
   let losses: [String: Double]
   let search: SearchJob.Summary?
+  /// The pictures that were drawn.
+  let plots: [String]
 }
 
 extension ProjectFolder {
   var searchFile: String { result("search.json") }
   var matchPicture: String { result("matches.png") }
-  var curvePicture: String { result("learning_curves.png") }
 
   func report() throws -> RunReport {
     guard FileManager.default.fileExists(atPath: evaluationFile) else {
@@ -78,6 +135,7 @@ extension ProjectFolder {
     }
     return RunReport(
       evaluation: try FileBytes.read(json: evaluationFile), losses: losses,
-      search: FileManager.default.fileExists(atPath: searchFile) ? try FileBytes.read(json: searchFile) : nil)
+      search: FileManager.default.fileExists(atPath: searchFile) ? try FileBytes.read(json: searchFile) : nil,
+      plots: try drawLearningCurves() + drawF1Curves() + drawSimilarities())
   }
 }

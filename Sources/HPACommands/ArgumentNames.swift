@@ -14,4 +14,6 @@ extension SampleRange: ExpressibleByArgument {}
 extension StackerConfiguration.Loss: ExpressibleByArgument {}
 extension TrainingConfiguration.Loss: ExpressibleByArgument {}
 extension TrainingConfiguration.OptimiserName: ExpressibleByArgument {}
+extension TrainingPreset: ExpressibleByArgument {}
+extension TrainingChoices.ScheduleName: ExpressibleByArgument {}
 extension BatchLoader.Unreadable: ExpressibleByArgument {}

@@ -28,6 +28,7 @@ struct BlendCommand: ParsableCommand {
       Example: hpa-feat blend --member v3.npy=31 --member v4.npy=21 --ids sample_submission.csv --thresholds thresholds.csv \\
                  --leaks matches.csv --gallery-labels HPAv18.csv --out submission.csv
       In a project folder: hpa-feat blend
+                           hpa-feat blend --folds best:6
       """)
 
   @Option(
@@ -44,6 +45,10 @@ struct BlendCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The labels of the gallery, where --leaks is a matches.csv.", valueName: "file")) var galleryLabels: String?
   @Option(help: "Leave matches below this score alone.") var minScore: Double?
   @Option(help: ArgumentHelp("Where to write the submission.", valueName: "file")) var out: String?
+  @Option(
+    help: ArgumentHelp(
+      "In a project, the folds of each model that score the test images: all, or best:N by validation loss.", valueName: "choice"))
+  var folds: FoldChoice?
   @OptionGroup var output: OutputOptions
   @OptionGroup var project: ProjectOptions
 
@@ -52,6 +57,7 @@ struct BlendCommand: ParsableCommand {
     guard isFiles || (thresholds == nil && leaks == nil && galleryLabels == nil && minScore == nil) else {
       throw ValidationError("--thresholds, --leaks, --gallery-labels and --min-score go with --member, --ids and --out.")
     }
+    guard !isFiles || folds == nil else { throw ValidationError("--folds goes with a project folder.") }
     guard leaks != nil || (galleryLabels == nil && minScore == nil) else {
       throw ValidationError("--gallery-labels and --min-score go with --leaks.")
     }
@@ -59,7 +65,7 @@ struct BlendCommand: ParsableCommand {
 
   func run() throws {
     guard let ids, let out else {
-      let summary = try project.open().blend()
+      let summary = try project.open().blend(folds: folds)
       try print(summary)
       return
     }
@@ -102,8 +108,30 @@ struct BlendOutput {
     var changed = 0
     var repeated = 0
     var conflicts: [String] = []
+    /// In a project: every fold of the models, and whether its test scores were taken.
+    private(set) var folds: [BlendFold]?
 
-    var text: String {
+    func with(folds: [BlendFold]) -> Summary {
+      var summary = self
+      summary.folds = folds
+      return summary
+    }
+
+    var text: String { (choiceText + [mainText]).joined(separator: "\n\n") }
+
+    /// The table of a choice among folds; empty where all were taken.
+    private var choiceText: [String] {
+      guard let folds, folds.contains(where: { !$0.isChosen }) else { return [] }
+      var table = Table([("model", .left), ("fold", .right), ("validation loss", .right), ("", .left)])
+      for fold in folds {
+        table.add([
+          fold.model, "\(fold.fold)", fold.validationLoss.map { Output.decimal($0) } ?? "", fold.isChosen ? "taken" : "left out",
+        ])
+      }
+      return [table.text]
+    }
+
+    private var mainText: String {
       guard let withoutLeaks, let changes else { return "\(images) images -> \(submission)" }
       var lines = [
         "\(images) images -> \(submission)", "without the leak step -> \(withoutLeaks)",

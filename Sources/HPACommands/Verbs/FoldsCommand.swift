@@ -39,6 +39,10 @@ struct FoldsCommand: ParsableCommand {
     guard let labels, let out else {
       let folder = try project.open()
       try report(try folder.makeFolds(), table: try folder.labels(of: try folder.dataset("train")), path: folder.folds)
+      for model in folder.configuration.models where folder.foldFile(of: model) != folder.folds {
+        _ = try folder.makeFolds(for: model)
+        Talk.say("Wrote \(folder.foldFile(of: model)).")
+      }
       return
     }
     let table = try LabelTable(contentsOf: labels)

@@ -49,7 +49,9 @@ struct ResumeTests {
     let bytes = try FileBytes.read(folder.path("whole.safetensors"))
     #expect(try FileBytes.read(path) == bytes)
     #expect(!Checkpoint.isUnfinished(path))
-    let losses = try ["whole.csv", "stopped.csv"].map { try CSVTable(contentsOf: folder.path($0)).rows.map { row in (0..<4).map { row[$0] } } }
+    let losses = try ["whole.csv", "stopped.csv"].map {
+      try CSVTable(contentsOf: folder.path($0)).rows.map { row in (0..<4).map { row[$0] } }
+    }
     #expect(losses[0].count == configuration.epochs && losses[0] == losses[1])
 
     // Killed between the last checkpoint and the removal of the state: one epoch comes again and changes nothing.

@@ -82,6 +82,7 @@ struct TrainingParityTests {
       return try logits.multilabelSoftMarginLoss(targets: Tensor(targets, shape: [count, ProteinLocation.count])).item()
     }
     #expect(abs(loss - expected[20]) <= TrainingParityTests.tolerance, "evaluation: \(loss), PyTorch \(expected[20])")
-    print("twenty steps of \(name), goldens of seed \(Goldens.seed): losses \(expected[0]) to \(expected[19]), largest difference \(largest)")
+    print(
+      "twenty steps of \(name), goldens of seed \(Goldens.seed): losses \(expected[0]) to \(expected[19]), largest difference \(largest)")
   }
 }

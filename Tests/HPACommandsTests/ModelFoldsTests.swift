@@ -119,13 +119,17 @@ import Testing
 
     try hpa("extract", in: folder)
     let blended = try hpa("blend", in: folder)
-    let losses = try (0..<2).map { try #require(try Checkpoint.record(at: folder.path("checkpoints/early_f\($0).safetensors"))?.best?.validationLoss) }
+    let losses = try (0..<2).map {
+      try #require(try Checkpoint.record(at: folder.path("checkpoints/early_f\($0).safetensors"))?.best?.validationLoss)
+    }
     let best = losses[0] <= losses[1] ? 0 : 1
     #expect(blended.standardOutput.contains(/early +[01] +[0-9.]+ +left out/), "\(blended.standardOutput)")
 
     // The network itself, run on the images, gives the scores that the blend should be made of.
     func scores(_ name: String, size: Int) throws -> Matrix<Float> {
-      try hpa("predict --images images/test/\(size) --ids data/sample_submission.csv --checkpoint checkpoints/\(name).safetensors --out \(name).npy", in: folder)
+      try hpa(
+        "predict --images images/test/\(size) --ids data/sample_submission.csv --checkpoint checkpoints/\(name).safetensors --out \(name).npy",
+        in: folder)
       return try NumpyFile.read(folder.path("\(name).npy"))
     }
     let (early, late) = (try scores("early_f\(best)", size: 96), try scores("late_f1", size: 112))
@@ -137,7 +141,8 @@ import Testing
     let evaluation: RunEvaluation = try FileBytes.read(json: folder.path("results/evaluation.json"))
     #expect(evaluation.rows.map { $0.validation?.images } == [24, own.validation(fold: 1).count, own.validation(fold: 1).count])
 
-    let other = String(decoding: try FileBytes.read(folder.path("hpa.yaml")), as: UTF8.self).replacing("fold_seed: 11", with: "fold_seed: 12")
+    let other = String(decoding: try FileBytes.read(folder.path("hpa.yaml")), as: UTF8.self).replacing(
+      "fold_seed: 11", with: "fold_seed: 12")
     try FileBytes.write(other, to: folder.path("hpa.yaml"))
     let refused = try Program.run(["train"], in: folder.path)
     #expect(refused.status == 65 && refused.standardError.contains("results/folds/"), "\(refused.standardError)")

@@ -143,55 +143,72 @@ import Testing
       3, "not one of"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, preset: seed-1024}\n", 6, "not one of seed-512, seed-650, seed-800"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, preset: seed-1024}\n",
+      6, "not one of seed-512, seed-650, seed-800"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m:\n    backbone: xception\n    preset: seed-800\n", 8, "starts from a model of 512 pixels"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m:\n    backbone: xception\n    preset: seed-800\n",
+      8, "starts from a model of 512 pixels"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, patience: -1}\n", 6, "'models.m.patience' is '-1'"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, patience: -1}\n",
+      6, "'models.m.patience' is '-1'"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, momentum: 1}\n", 6, "'models.m.momentum' is '1'"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, momentum: 1}\n",
+      6, "'models.m.momentum' is '1'"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, learning_rate: 0}\n", 6, "'models.m.learning_rate' is '0'"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, learning_rate: 0}\n",
+      6, "'models.m.learning_rate' is '0'"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m:\n    backbone: xception\n    schedule: constant\n    gamma: 0.5\n", 9, "'gamma' goes with 'schedule: step'"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m:\n    backbone: xception\n    schedule: constant\n    gamma: 0.5\n",
+      9, "'gamma' goes with 'schedule: step'"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, schedule: cosine}\n", 6, "not one of step, exponential, constant"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, schedule: cosine}\n",
+      6, "not one of step, exponential, constant"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, optimiser: adam, momentum: 0.5}\n", 6, "'momentum' goes with 'optimiser: sgd'"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, optimiser: adam, momentum: 0.5}\n",
+      6, "'momentum' goes with 'optimiser: sgd'"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, fold_seed: x}\n", 6, "'models.m.fold_seed' is 'x'"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, fold_seed: x}\n",
+      6, "'models.m.fold_seed' is 'x'"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m:\n    backbone: xception\n    from: n\n", 8, "'n' is no model"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m:\n    backbone: xception\n    from: n\n",
+      8, "'n' is no model"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, from: n, init: a.pth}\n", 6, "starts from two things"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, from: n, init: a.pth}\n",
+      6, "starts from two things"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception}\n  n: {backbone: inceptionv3, from: m}\n", 7, "'n' is a inceptionv3, 'm' a xception"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception}\n  n: {backbone: inceptionv3, from: m}\n",
+      7, "'n' is a inceptionv3, 'm' a xception"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, folds: [1]}\n  n: {backbone: xception, from: m}\n", 7, "'m' has no fold 0"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, folds: [1]}\n  n: {backbone: xception, from: m}\n",
+      7, "'m' has no fold 0"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception}\n  n: {backbone: xception, from: m, fold_seed: 4}\n", 7, "would have seen what it holds out"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception}\n  n: {backbone: xception, from: m, fold_seed: 4}\n",
+      7, "would have seen what it holds out"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, from: o}\n  n: {backbone: xception, from: m}\n  o: {backbone: xception, from: n}\n", 6, "'m' starts from itself: m <- o <- n <- m"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, from: o}\n  n: {backbone: xception, from: m}\n  o: {backbone: xception, from: n}\n",
+      6, "'m' starts from itself: m <- o <- n <- m"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception}\nblend:\n  members: {m: 1}\n  folds: best\n", 9, "not 'all' or 'best:N'"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception}\nblend:\n  members: {m: 1}\n  folds: best\n",
+      9, "not 'all' or 'best:N'"
     ),
     (
-      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, folds: [0, 1]}\nblend: {folds: best:3, members: {m: 1}}\n", 7, "'m' has 2 folds, not 3"
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, folds: [0, 1]}\nblend: {folds: best:3, members: {m: 1}}\n",
+      7, "'m' has 2 folds, not 3"
     ),
     ("name: [x\n", nil, "is no YAML"),
   ])

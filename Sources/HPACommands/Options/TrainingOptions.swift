@@ -27,7 +27,8 @@ struct TrainingOptions: ParsableArguments {
   var choices: TrainingChoices {
     TrainingChoices(
       preset: preset, size: size, epochs: epochs, patience: patience, batch: batch, learningRate: learningRate, momentum: momentum,
-      weightDecay: weightDecay, schedule: schedule, stepEpochs: stepEpochs, gamma: gamma, dropout: dropout, optimiser: optimiser, loss: loss)
+      weightDecay: weightDecay, schedule: schedule, stepEpochs: stepEpochs, gamma: gamma, dropout: dropout, optimiser: optimiser, loss: loss
+    )
   }
 
   func validate() throws {

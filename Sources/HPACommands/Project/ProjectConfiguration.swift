@@ -137,7 +137,8 @@ extension ProjectConfiguration {
     try mapping.rejectUnknownKeys()
     let members = try members(weights, models: models, hasStack: hasStack)
     guard let choice = FoldChoice(argument: folds ?? "all") else {
-      throw mapping.failure("'blend.folds' is '\(folds ?? "")', not 'all' or 'best:N'", at: "folds", cure: "Write for example: folds: best:6")
+      throw mapping.failure(
+        "'blend.folds' is '\(folds ?? "")', not 'all' or 'best:N'", at: "folds", cure: "Write for example: folds: best:6")
     }
     if case .best(let count) = choice,
       let short = models.first(where: { model in model.folds.count < count && members.contains { $0.name == model.name } })

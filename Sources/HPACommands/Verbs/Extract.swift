@@ -144,7 +144,8 @@ extension ProjectFolder {
       for fold in model.folds {
         let file = checkpoint(model.name, fold: fold)
         guard FileManager.default.fileExists(atPath: file), !Checkpoint.isUnfinished(file) else {
-          throw Failure(.missingInput, "fold \(fold) of '\(model.name)' is not trained to its end yet", at: .file(file), cure: "Run: hpa-feat train")
+          throw Failure(
+            .missingInput, "fold \(fold) of '\(model.name)' is not trained to its end yet", at: .file(file), cure: "Run: hpa-feat train")
         }
         let checkpoint = try Checkpoint(file)
         for dataset in configuration.datasets {

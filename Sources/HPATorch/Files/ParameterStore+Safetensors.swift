@@ -61,7 +61,8 @@ extension SafetensorsFile {
   public func items() throws -> [Item] {
     try names.map { name in
       let entry = try entry(name)
-      return Item(name, shape: entry.shape, entry.type.isInteger ? .integers(entry.type.integers(try bytes(name))) : .floats(try floats(name)))
+      return Item(
+        name, shape: entry.shape, entry.type.isInteger ? .integers(entry.type.integers(try bytes(name))) : .floats(try floats(name)))
     }
   }
 

@@ -32,12 +32,27 @@ public struct Checkpoint {
     self.backbone = try Backbone.named(name)
     try self.backbone.requireSize(size)
     self.size = size
-    do {
-      record = try file.metadata["training_record"].map { try JSONDecoder().decode(TrainingRecord.self, from: Data($0.utf8)) }
-    } catch {
-      throw Failure(
-        .badData, "its training record cannot be read", at: .file(path), cure: "The file may come from a newer version of this program.")
-    }
+    record = try TrainingRecord(of: file)
+  }
+
+  /// The training record of a file; nil in files of other programs.
+  ///
+  /// - Throws: `missingInput`, `badData` for a broken file.
+  public static func record(at path: String) throws -> TrainingRecord? { try TrainingRecord(of: try SafetensorsFile(path)) }
+
+  /// Where the state of a training lies that has not finished the checkpoint at `path` yet.
+  public static func statePath(besides path: String) -> String { (path as NSString).deletingPathExtension + ".resume.safetensors" }
+
+  /// Whether a training was stopped before it had finished the checkpoint at `path`.
+  public static func isUnfinished(_ path: String) -> Bool { FileManager.default.fileExists(atPath: statePath(besides: path)) }
+
+  /// Forgets a training that was stopped, if there is one.
+  ///
+  /// - Throws: `cannotCreate` where the file may not be removed.
+  public static func removeState(besides path: String) throws {
+    let state = statePath(besides: path)
+    guard unlink(state) != 0, errno != ENOENT else { return }
+    throw Failure(.cannotCreate, "cannot be removed: \(String(cString: strerror(errno)))", at: .file(state))
   }
 
   static func write(_ items: [SafetensorsFile.Item], record: TrainingRecord, to path: String) throws {
@@ -45,14 +60,31 @@ public struct Checkpoint {
       items,
       metadata: [
         "backbone": record.configuration.backbone, "size": String(record.configuration.size),
-        "class_names": try json(ProteinLocation.all.map(\.name)), "feature_dimension": String(Network.featureCount),
-        "training_record": try json(record), "program_version": record.programVersion,
+        "class_names": try ProteinLocation.all.map(\.name).json(), "feature_dimension": String(Network.featureCount),
+        "training_record": try record.json(), "program_version": record.programVersion,
       ], to: path)
   }
+}
 
-  private static func json(_ value: some Encodable) throws -> String {
+extension TrainingRecord {
+  /// - Throws: `badData` for a record that cannot be read.
+  init?(of file: SafetensorsFile) throws {
+    guard let text = file.metadata["training_record"] else { return nil }
+    do {
+      self = try JSONDecoder().decode(TrainingRecord.self, from: Data(text.utf8))
+    } catch {
+      throw Failure(
+        .badData, "its training record cannot be read", at: .file(file.path),
+        cure: "The file may come from a newer version of this program.")
+    }
+  }
+}
+
+extension Encodable {
+  /// One line with sorted keys.
+  func json() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(value), as: UTF8.self)
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 }

@@ -16,4 +16,6 @@ extension SampleRange: ExpressibleByArgument {}
 extension TrainingConfiguration.OptimiserName: ExpressibleByArgument {}
 extension SimilarityGroups.Linkage: ExpressibleByArgument {}
 extension Standardisation: ExpressibleByArgument {}
+extension TrainingPreset: ExpressibleByArgument {}
+extension LearningRateSchedule.Form: ExpressibleByArgument {}
 extension BatchLoader.Unreadable: ExpressibleByArgument {}

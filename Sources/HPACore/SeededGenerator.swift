@@ -4,7 +4,7 @@ import Foundation
 ///
 /// xoshiro256** seeded by SplitMix64 (Blackman and Vigna 2018, https://prng.di.unimi.it).
 public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable {
-  /// The four words of state; a training record keeps them so that a run can go on from where it was.
+  /// The four words of state.
   public private(set) var state: [UInt64]
 
   /// - Parameter stream: separates uses of one seed (`"folds"`, `"sampler"`), so that none disturbs another.
@@ -15,13 +15,6 @@ public struct SeededGenerator: RandomNumberGenerator, Sendable, Equatable {
       mixer &+= 0x9E37_79B9_7F4A_7C15
       return Self.mix(mixer)
     }
-  }
-
-  /// Goes on from a kept state.
-  /// - Precondition: four words, not all zero.
-  public init(state: [UInt64]) {
-    precondition(state.count == 4 && state.contains { $0 != 0 })
-    self.state = state
   }
 
   private static func mix(_ value: UInt64) -> UInt64 {

@@ -44,7 +44,7 @@ public struct ClassWeights: Sendable, Equatable {
 public struct WeightedSampler: Sendable {
   /// Sums of the weights up to and with each image.
   private let cumulative: [Double]
-  private var generator: SeededGenerator
+  private let seed: UInt64
 
   /// - Throws: `usage` where no image has a weight above 0.
   public init(labels: [LabelSet], weights: ClassWeights = .published, seed: UInt64) throws {
@@ -56,7 +56,7 @@ public struct WeightedSampler: Sendable {
     guard sum > 0 else {
       throw Failure(.usage, "no image has a weight above 0", cure: "Give training images, and a weight to one of their classes.")
     }
-    generator = SeededGenerator(seed: seed, stream: "sampler")
+    self.seed = seed
   }
 
   /// How often an image that is drawn carries each of the 28 classes.
@@ -70,15 +70,15 @@ public struct WeightedSampler: Sendable {
     return sums.map { $0 / before }
   }
 
-  /// What decides the draws to come. A training record keeps it, and sets it to go on where it was.
-  /// - Precondition: four words, not all zero.
-  public var state: [UInt64] {
-    get { generator.state }
-    set { generator = SeededGenerator(state: newValue) }
+  /// The positions in `labels` of the images of one epoch; each epoch has draws of its own, whatever was drawn before.
+  ///
+  /// - Parameter epoch: 0-based.
+  public func draw(_ count: Int, epoch: Int = 0) -> [Int] {
+    var generator = SeededGenerator(seed: seed, stream: "sampler/\(epoch)")
+    return (0..<count).map { _ in draw(using: &generator) }
   }
 
-  /// The position of an image in `labels`.
-  public mutating func draw() -> Int {
+  private func draw(using generator: inout SeededGenerator) -> Int {
     let total = cumulative[cumulative.count - 1]
     let target = generator.uniform() * total
     var (low, high) = (0, cumulative.count - 1)
@@ -88,7 +88,4 @@ public struct WeightedSampler: Sendable {
     }
     return low
   }
-
-  /// The positions of one epoch.
-  public mutating func draw(_ count: Int) -> [Int] { (0..<count).map { _ in draw() } }
 }

@@ -27,6 +27,8 @@ import Testing
     return fixture
   }
 
+  private static let train = "train --images . --labels labels.csv --folds five.csv --backbone xception"
+
   @Test(arguments: [
     // usage
     ("nonsense", 64, "nonsense"),
@@ -37,6 +39,8 @@ import Testing
     ("search --queries q.npy --gallery g.npy --k 2 --threads 0 --out m.csv", 64, "--threads 0"),
     ("folds --labels labels.csv --count 1 --out f.csv", 64, "--count 2"),
     ("blend --member s.npy --ids five.csv --out b.csv", 64, "s.npy"),
+    ("blend --member s.npy=1 --ids five.csv --out b.csv --folds all", 64, "goes with a project folder"),
+    ("blend --folds best:0", 64, "best:0"),
     ("stack-train --features q.npy", 64, "also needs"),
     ("stack-train --features q.npy --ids five.csv --labels labels.csv --folds f.csv --out s --out-of-fold", 64, "--feature-folds"),
     ("stack-train --gamma 0", 64, "--gamma 0: use above 0"),
@@ -47,6 +51,18 @@ import Testing
     ("thresholds --scores s.npy --ids five.csv --out t.csv", 64, "also needs --labels"),
     ("thresholds --method ratio --scores s.npy --ids five.csv --out t.csv", 64, "--distribution"),
     ("thresholds --scores s.npy --ids five.csv --labels labels.csv --bootstrap 10 --out t.csv", 64, "--bootstrap 40"),
+    ("train --epochs 3", 64, "write it into hpa.yaml"),
+    ("train --folds five.csv", 64, "use all or 0,3"),
+    ("train --fold 0 --folds all", 64, "either --fold or --folds"),
+    ("\(train) --fold 0,1 --size 96 --out c.safetensors", 64, "--out 'c_f{fold}.safetensors'"),
+    ("\(train) --fold 0,0 --size 96 --out c.safetensors", 64, "0,0"),
+    ("\(train) --fold 0 --out c.safetensors", 64, "Add --size"),
+    ("\(train) --fold 0 --preset seed-800 --out c.safetensors", 64, "--init random"),
+    ("\(train) --fold 0 --preset seed-900 --out c.safetensors", 64, "seed-900"),
+    ("\(train) --fold 0 --size 96 --schedule constant --gamma 0.5 --out c.safetensors", 64, "--gamma goes with --schedule step"),
+    ("\(train) --fold 0 --size 96 --schedule exponential --step-epochs 5 --out c.safetensors", 64, "--step-epochs goes with"),
+    ("\(train) --fold 0 --size 96 --optimiser adam --momentum 0.5 --out c.safetensors", 64, "--momentum goes with --optimiser sgd"),
+    ("\(train) --fold 0 --size 96 --patience -1 --out c.safetensors", 64, "patience"),
     ("predict --images . --ids five.csv --checkpoint c.safetensors --out s.npy --device gpu", 64, "use cpu, cuda"),
     ("report --scores s.npy --plots p", 64, "also needs --ids, --labels"),
     ("report --log five.csv", 64, "Add --plots"),
@@ -141,6 +157,74 @@ import Testing
     (
       "name: x\ndatasets:\n  train: {images: a, labels: l.csv, layout: png}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception}\n",
       3, "not one of"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, preset: seed-1024}\n",
+      6, "not one of seed-512, seed-650, seed-800"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m:\n    backbone: xception\n    preset: seed-800\n",
+      8, "starts from a model of 512 pixels"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, patience: -1}\n",
+      6, "'models.m.patience' is '-1'"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, momentum: 1}\n",
+      6, "'models.m.momentum' is '1'"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, learning_rate: 0}\n",
+      6, "'models.m.learning_rate' is '0'"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m:\n    backbone: xception\n    schedule: constant\n    gamma: 0.5\n",
+      9, "'gamma' goes with 'schedule: step'"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, schedule: cosine}\n",
+      6, "not one of step, exponential, constant"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, optimiser: adam, momentum: 0.5}\n",
+      6, "'momentum' goes with 'optimiser: sgd'"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, fold_seed: x}\n",
+      6, "'models.m.fold_seed' is 'x'"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m:\n    backbone: xception\n    from: n\n",
+      8, "'n' is no model"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, from: n, init: a.pth}\n",
+      6, "starts from two things"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception}\n  n: {backbone: inceptionv3, from: m}\n",
+      7, "'n' is a inceptionv3, 'm' a xception"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, folds: [1]}\n  n: {backbone: xception, from: m}\n",
+      7, "'m' has no fold 0"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception}\n  n: {backbone: xception, from: m, fold_seed: 4}\n",
+      7, "would have seen what it holds out"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, from: o}\n  n: {backbone: xception, from: m}\n  o: {backbone: xception, from: n}\n",
+      6, "'m' starts from itself: m <- o <- n <- m"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception}\nblend:\n  members: {m: 1}\n  folds: best\n",
+      9, "not 'all' or 'best:N'"
+    ),
+    (
+      "name: x\ndatasets:\n  train: {images: a, labels: l.csv}\n  test: {images: b, ids: i.csv}\nmodels:\n  m: {backbone: xception, folds: [0, 1]}\nblend: {folds: best:3, members: {m: 1}}\n",
+      7, "'m' has 2 folds, not 3"
     ),
     ("name: [x\n", nil, "is no YAML"),
   ])

@@ -48,14 +48,18 @@ import Testing
   }
 }
 
-@Suite struct SeededGeneratorTests {
-  @Test func `A kept state goes on where it was`() {
-    var generator = SeededGenerator(seed: 1, stream: "sampler")
-    _ = generator.next()
-    var other = SeededGenerator(state: generator.state)
-    #expect((0..<5).map { _ in generator.next() } == (0..<5).map { _ in other.next() })
+@Suite struct LeftoverTests {
+  @Test func `What killed processes left beside a file is removed, what a living one writes and other files stay`() throws {
+    let folder = try TemporaryFolder()
+    let gone = try Subprocess.run("/bin/bash", ["-c", "echo $$"]).standardOutput.dropLast()
+    let stays = ["a.csv", "a.csv.part-\(ProcessInfo.processInfo.processIdentifier)-7", "b.csv.part-\(gone)-7", "a.csv.part-x"]
+    for name in stays + ["a.csv.part-\(gone)-7", "a.csv.part-\(gone)-8"] { try FileBytes.write("x", to: folder.path(name)) }
+    FileBytes.removeLeftovers(of: folder.path("a.csv"))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == stays.sorted())
   }
+}
 
+@Suite struct SeededGeneratorTests {
   @Test func `Streams of one seed differ, and equal seeds repeat`() {
     var (one, two, again) = (
       SeededGenerator(seed: 1, stream: "a"), SeededGenerator(seed: 1, stream: "b"), SeededGenerator(seed: 1, stream: "a")

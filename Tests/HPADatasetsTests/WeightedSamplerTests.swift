@@ -13,7 +13,7 @@ import Testing
 
   // 0.999 quantile of chi-square with 9 degrees of freedom: 27.88.
   @Test(arguments: [ClassWeights.published, .uniform]) func `images come as often as their weights ask`(weights: ClassWeights) throws {
-    var sampler = try WeightedSampler(labels: labels, weights: weights, seed: 20181121)
+    let sampler = try WeightedSampler(labels: labels, weights: weights, seed: 20181121)
     let draws = 200_000
     var counts = Array(repeating: 0.0, count: labels.count)
     for position in sampler.draw(draws) { counts[position] += 1 }
@@ -26,21 +26,17 @@ import Testing
   @Test func `an image of weight 0 never comes`() throws {
     var values = Array(repeating: 0.0, count: 28)
     values[15] = 2
-    var sampler = try WeightedSampler(labels: labels, weights: try ClassWeights(values), seed: 1)
+    let sampler = try WeightedSampler(labels: labels, weights: try ClassWeights(values), seed: 1)
     #expect(Set(sampler.draw(1000)) == [3, 7])
   }
 
-  @Test func `a kept state goes on with the same draws`() throws {
+  @Test func `an epoch's draws depend on the seed and its number alone`() throws {
     let seed = testSeed()
-    var sampler = try WeightedSampler(labels: labels, seed: seed)
-    _ = sampler.draw(100)
-    let state = sampler.state
-    let next = sampler.draw(50)
-    var later = try WeightedSampler(labels: labels, seed: seed &+ 1)
-    later.state = state
-    #expect(later.draw(50) == next)
-    var again = try WeightedSampler(labels: labels, seed: seed)
-    #expect(Array(again.draw(150).dropFirst(100)) == next)
+    let sampler = try WeightedSampler(labels: labels, seed: seed)
+    let epochs = (0..<3).map { sampler.draw(50, epoch: $0) }
+    #expect(Set(epochs).count == 3)
+    #expect(try WeightedSampler(labels: labels, seed: seed).draw(50, epoch: 2) == epochs[2])
+    #expect(try WeightedSampler(labels: labels, seed: seed &+ 1).draw(50, epoch: 2) != epochs[2])
   }
 
   @Test func `balanced weights are inverse frequencies`() throws {

@@ -53,9 +53,11 @@ public enum Subprocess {
     public let standardError: String
   }
 
-  public static func run(_ executable: String, _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:]) throws
-    -> Result
-  {
+  /// - Parameter started: is called while the program runs, to wait for something and signal it.
+  public static func run(
+    _ executable: String, _ arguments: [String], in folder: String? = nil, environment: [String: String] = [:],
+    started: (Process) throws -> Void = { _ in }
+  ) throws -> Result {
     let process = Process()
     process.executableURL = URL(filePath: executable)
     process.arguments = arguments
@@ -68,6 +70,7 @@ public enum Subprocess {
     process.standardOutput = try FileHandle(forWritingTo: URL(filePath: output))
     process.standardError = try FileHandle(forWritingTo: URL(filePath: error))
     try process.run()
+    try started(process)
     process.waitUntilExit()
     return Result(
       status: process.terminationStatus, standardOutput: String(decoding: try FileBytes.read(output), as: UTF8.self),

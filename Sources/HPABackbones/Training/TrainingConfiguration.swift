@@ -11,6 +11,8 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
   /// Side of the images.
   public var size: Int
   public var epochs = 25
+  /// Epochs without a lower validation loss after which the training ends; nil for never.
+  public var patience: Int?
   public var learningRate = 0.05
   public var optimiser = OptimiserName.sgd
   /// Of SGD.
@@ -21,7 +23,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
   public var schedule = LearningRateSchedule.step(epochs: 6, gamma: 0.1)
   public var loss = MultilabelLoss.multilabelSoftMargin
   public var precision = Precision.float32
-  /// Of the first weights and of dropout.
+  /// Of the first weights, the draws, the augmentations and dropout.
   public var seed: UInt64
   public var threads: Int
 
@@ -37,6 +39,7 @@ public struct TrainingConfiguration: Sendable, Codable, Equatable {
     try Backbone.named(backbone).requireSize(size)
     let rules: [(holds: Bool, message: String)] = [
       (epochs > 0, "--epochs is \(epochs): at least 1"),
+      (patience ?? 1 > 0, "--patience is \(patience ?? 0): at least 1"),
       (learningRate > 0 && learningRate.isFinite, "--learning-rate is \(learningRate): above 0"),
       ((0..<1).contains(momentum), "--momentum is \(momentum): 0 to below 1"),
       (weightDecay >= 0 && weightDecay.isFinite, "--weight-decay is \(weightDecay): 0 or more"),

@@ -5,10 +5,6 @@ import HPATorch
 
 /// How a stacker is built and trained; what is not given stays as the project or the default says.
 struct StackerOptions: ParsableArguments {
-  enum Schedule: String, CaseIterable, ExpressibleByArgument {
-    case step, exponential, constant
-  }
-
   @Option(help: "Outputs of the hidden layer; 128 by default.") var width: Int?
   @Option(help: "Passes over the training images; 30 by default.") var epochs: Int?
   @Option(help: "Images a step; 512 by default.") var batch: Int?
@@ -16,7 +12,7 @@ struct StackerOptions: ParsableArguments {
   @Option(help: "Momentum of SGD; 0.9 by default.") var momentum: Double?
   @Option(help: "Weight decay; 1e-4 by default.") var weightDecay: Double?
   @Option(help: "Chance that a number is dropped, before both layers; 0.5 by default.") var dropout: Double?
-  @Option(help: "How the learning rate falls: step (the default), exponential or constant.") var schedule: Schedule?
+  @Option(help: "How the learning rate falls: step (the default), exponential or constant.") var schedule: LearningRateSchedule.Form?
   @Option(help: "Epochs of a step; 10 by default.") var stepEpochs: Int?
   @Option(help: "What the learning rate is multiplied by: after a step (0.1 by default), or after every epoch (0.9, exponential).")
   var gamma: Double?
@@ -68,8 +64,8 @@ struct StackerOptions: ParsableArguments {
 
 extension LearningRateSchedule {
   /// This schedule with another form, other steps or another factor; nil where the form has no steps or no factor.
-  func changed(_ form: StackerOptions.Schedule?, stepEpochs: Int?, gamma: Double?) -> LearningRateSchedule? {
-    let current: (form: StackerOptions.Schedule, stepEpochs: Int?, gamma: Double?) =
+  func changed(_ form: LearningRateSchedule.Form?, stepEpochs: Int?, gamma: Double?) -> LearningRateSchedule? {
+    let current: (form: LearningRateSchedule.Form, stepEpochs: Int?, gamma: Double?) =
       switch self {
       case .step(let epochs, let gamma): (.step, epochs, gamma)
       case .exponential(let gamma): (.exponential, nil, gamma)

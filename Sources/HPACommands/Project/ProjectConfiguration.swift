@@ -35,18 +35,15 @@ struct ProjectConfiguration {
     let size: Int
     /// The folds that are trained; all of the plan by default.
     let folds: [Int]
+    /// Of the first weights, draws and dropout; each fold adds its number.
     let seed: Int
-    let epochs: Int
-    let batch: Int
-    let learningRate: Double
-    let weightDecay: Double
-    let stepEpochs: Int
-    let gamma: Double
-    let dropout: Double
-    let optimiser: TrainingConfiguration.OptimiserName
-    let loss: MultilabelLoss
-    /// Weights to start from; random ones where it is absent.
+    /// Of its division into folds, where that is not the project's; a model that starts from another has that one's.
+    var foldSeed: Int?
+    let training: TrainingChoices
+    /// Weights to start from.
     let initialWeights: String?
+    /// The model that it starts from, fold by fold; random weights where that and `initialWeights` are absent.
+    let base: String?
   }
 
   struct SearchPlan {
@@ -91,6 +88,8 @@ struct ProjectConfiguration {
   let stack: StackPlan?
   let thresholds: ThresholdPlan
   let blend: [BlendMember]
+  /// The folds of each member whose test scores are taken.
+  let blendFolds: FoldChoice
 
   /// The member of a blend that is the stacker.
   static let stackMember = "stack"
@@ -107,13 +106,15 @@ extension ProjectConfiguration {
     datasets = try Self.named(in: try top.requiredMapping("datasets"), Dataset.init)
     folds = try FoldPlan(try top.mapping("folds"))
     let plan = folds
-    models = try Self.named(in: try top.requiredMapping("models")) { try Model(name: $0, &$1, folds: plan) }
+    let modelMapping = try top.requiredMapping("models")
+    models = try Self.withBases(
+      try Self.named(in: modelMapping) { try Model(name: $0, &$1, folds: plan) }, folds: plan, in: modelMapping)
     let (datasetNames, modelTable) = (datasets.map(\.name), models)
     search = try top.mapping("search").map { try SearchPlan($0, datasets: datasetNames, models: modelTable) }
     stack = try top.mapping("stack").map { try StackPlan($0, models: modelTable, folds: plan) }
     thresholds = try ThresholdPlan(try top.mapping("thresholds"))
     let hasStack = stack != nil
-    blend = try top.mapping("blend").map { try Self.members($0, models: modelTable, hasStack: hasStack) } ?? []
+    (blend, blendFolds) = try top.mapping("blend").map { try Self.blend($0, models: modelTable, hasStack: hasStack) } ?? ([], .all)
     try top.rejectUnknownKeys()
     for required in ["train", "test"] where !datasetNames.contains(required) {
       throw top.failure(
@@ -134,10 +135,28 @@ extension ProjectConfiguration {
     }
   }
 
-  private static func members(_ mapping: YAMLMapping, models: [Model], hasStack: Bool) throws -> [BlendMember] {
+  private static func blend(_ mapping: YAMLMapping, models: [Model], hasStack: Bool) throws -> ([BlendMember], FoldChoice) {
     var mapping = mapping
-    var weights = try mapping.requiredMapping("members")
+    let folds = try mapping.string("folds")
+    let weights = try mapping.requiredMapping("members")
     try mapping.rejectUnknownKeys()
+    let members = try members(weights, models: models, hasStack: hasStack)
+    guard let choice = FoldChoice(argument: folds ?? "all") else {
+      throw mapping.failure(
+        "'blend.folds' is '\(folds ?? "")', not 'all' or 'best:N'", at: "folds", cure: "Write for example: folds: best:6")
+    }
+    if case .best(let count) = choice,
+      let short = models.first(where: { model in model.folds.count < count && members.contains { $0.name == model.name } })
+    {
+      throw mapping.failure(
+        "'\(short.name)' has \(short.folds.count) folds, not \(count) to choose from", at: "folds",
+        cure: "Write 'folds: best:\(short.folds.count)' or less, or train more folds.")
+    }
+    return (members, choice)
+  }
+
+  private static func members(_ mapping: YAMLMapping, models: [Model], hasStack: Bool) throws -> [BlendMember] {
+    var weights = mapping
     let known = models.map(\.name) + (hasStack ? [stackMember] : [])
     return try weights.names.map { name in
       guard known.contains(name) else {
@@ -181,21 +200,47 @@ extension ProjectConfiguration.Model {
   fileprivate init(name: String, _ mapping: inout YAMLMapping, folds plan: ProjectConfiguration.FoldPlan) throws {
     self.name = name
     backbone = try mapping.required("backbone")
-    size = try mapping.integer("size", in: 96...4096) ?? 512
+    training = try TrainingChoices(&mapping)
+    size = training.size ?? training.preset?.size ?? 512
     folds = try mapping.integers("folds", in: 0...plan.count - 1) ?? Array(0..<plan.count)
     seed = try mapping.integer("seed", in: 0...Int.max) ?? plan.seed
-    epochs = try mapping.integer("epochs", in: 1...10_000) ?? 25
-    batch = try mapping.integer("batch", in: 2...4096) ?? 32
-    learningRate = try mapping.number("learning_rate", in: 0...100) ?? 0.05
-    weightDecay = try mapping.number("weight_decay", in: 0...1) ?? 1e-4
-    stepEpochs = try mapping.integer("step_epochs", in: 1...10_000) ?? 6
-    gamma = try mapping.number("gamma", in: 0...1) ?? 0.1
-    dropout = try mapping.number("dropout", in: 0...0.99) ?? 0.5
-    optimiser = try mapping.choice("optimiser", default: .sgd)
-    loss = try mapping.choice("loss", default: .multilabelSoftMargin)
-    initialWeights = try mapping.string("init")
+    foldSeed = try mapping.integer("fold_seed", in: 0...Int.max)
+    let first = try mapping.string("init")
+    initialWeights = first == TrainingChoices.randomWeights ? nil : first
+    base = try mapping.string("from")
+    guard base == nil || first == nil else {
+      throw mapping.failure("'\(name)' starts from two things", at: "init", cure: "Keep 'from' or 'init'.")
+    }
+    if let preset = training.preset, preset.isSecondStage, base == nil, first == nil {
+      throw mapping.failure(
+        "'\(preset.rawValue)' starts from a model of 512 pixels", at: "preset",
+        cure: "Add 'from: MODEL' or 'init: FILE.safetensors'; 'init: \(TrainingChoices.randomWeights)' starts from nothing.")
+    }
     guard !folds.isEmpty, Set(folds).count == folds.count else {
       throw mapping.failure("the folds of '\(name)' are empty or repeat one", cure: "Write for example: folds: [0, 1].")
+    }
+  }
+}
+
+extension TrainingChoices {
+  fileprivate init(_ mapping: inout YAMLMapping) throws {
+    preset = try mapping.choice("preset")
+    size = try mapping.integer("size", in: 96...4096)
+    epochs = try mapping.integer("epochs", in: 1...10_000)
+    patience = try mapping.integer("patience", in: 0...10_000)
+    batch = try mapping.integer("batch", in: 2...4096)
+    learningRate = try mapping.number("learning_rate", in: 1e-9...100)
+    momentum = try mapping.number("momentum", in: 0...0.9999)
+    weightDecay = try mapping.number("weight_decay", in: 0...1)
+    schedule = try mapping.choice("schedule")
+    stepEpochs = try mapping.integer("step_epochs", in: 1...10_000)
+    gamma = try mapping.number("gamma", in: 0...1)
+    dropout = try mapping.number("dropout", in: 0...0.99)
+    optimiser = try mapping.choice("optimiser")
+    loss = try mapping.choice("loss")
+    if let idle {
+      throw mapping.failure(
+        "'\(idle.key)' goes with '\(idle.partner): \(idle.value)'", at: idle.key, cure: "Take it out, or change '\(idle.partner)'.")
     }
   }
 }

@@ -11,17 +11,20 @@ extension ProjectFolder {
   var validationBlend: String { result("blend_validation") }
 
   /// Searches thresholds, blends, writes both submissions, and judges every part of it as far as labels are known.
-  func blend() throws -> BlendOutput.Summary {
+  ///
+  /// - Parameter choice: of folds; nil for that of `hpa.yaml`.
+  func blend(folds choice: FoldChoice?) throws -> BlendOutput.Summary {
     let plan = configuration.blend
     guard !plan.isEmpty else {
       throw Failure(
         .missingInput, "there is no 'blend' section", at: .file(path(Self.fileName)), cure: "Add 'blend: {members: {MODEL: 1, stack: 1}}'.")
     }
     let store = try openStore()
+    let folds = try chooseFolds(choice ?? configuration.blendFolds)
     let members = try plan.map { member in
       Member(
         name: member.name, weight: member.weight, validation: try validationScores(of: member.name, in: store),
-        test: try testScores(of: member.name, in: store))
+        test: try testScores(of: member.name, folds: folds, in: store))
     }
     let truth = try labels(of: try dataset("train"))
     let shared = try members.sharedValidationIDs(order: truth.ids)
@@ -40,7 +43,7 @@ extension ProjectFolder {
     try FileBytes.write(
       json: try evaluation(members, validation: blended.validation, search: search, thresholds: thresholds, output: output, truth: truth),
       to: evaluationFile)
-    return summary
+    return summary.with(folds: folds)
   }
 
   /// A member of the blend with its scores.

@@ -24,13 +24,13 @@ extension ProjectFolder {
     return try FeatureStore(store, mode: .readOnly)
   }
 
-  /// Class scores of the test images: the mean over the folds of a model, or the stacker's.
-  func testScores(of member: String, in store: FeatureStore) throws -> NamedRows<Double> {
+  /// Class scores of the test images: the mean over the chosen folds of a model, or the stacker's.
+  func testScores(of member: String, folds: [BlendFold], in store: FeatureStore) throws -> NamedRows<Double> {
     if member == ProjectConfiguration.stackMember { return try stackScores("test") }
     let model = try model(member)
     let ids = try ids(of: try dataset("test"))
     var mean = ScoreMean()
-    for fold in model.folds {
+    for fold in folds.filter({ $0.model == member && $0.isChosen }).map(\.fold) {
       let features = try features(of: "test", model: model, fold: fold, in: store, ids: ids)
       mean.add(try headScores(features, model: model, fold: fold), for: ids)
     }
@@ -41,7 +41,7 @@ extension ProjectFolder {
   func validationScores(of member: String, in store: FeatureStore) throws -> NamedRows<Double> {
     if member == ProjectConfiguration.stackMember { return try stackScores("validation") }
     let model = try model(member)
-    let folds = try makeFolds()
+    let folds = try makeFolds(for: model)
     var mean = ScoreMean()
     for fold in model.folds {
       let held = folds.validation(fold: fold)
@@ -84,7 +84,7 @@ extension ProjectFolder {
     let folds = try makeFolds()
     let honest = HonestBlocks(
       models: plan.models.map { name in networks.indices.filter { networks[$0].model.name == name } },
-      heldOut: networks.map { folds.validation(fold: $0.fold) })
+      heldOut: try networks.map { try makeFolds(for: $0.model).validation(fold: $0.fold) })
     return StackJob(
       training: try images("train", table.ids), labels: table.labels, folds: folds,
       honest: .init(blocks: honest, folds: try stratified(table, count: max(2, folds.count), scheme: .kfold, seed: plan.foldSeed)),

@@ -70,9 +70,16 @@ struct YAMLMapping {
   }
 
   /// One of the named cases of `Choice`.
+  mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(_ key: String) throws -> Choice? {
+    guard let node = node(key) else { return nil }
+    guard let found = node.string.flatMap(Choice.init) else {
+      throw wrong(key, node, "one of " + Choice.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    return found
+  }
+
   mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(_ key: String, default fallback: Choice) throws -> Choice {
-    let names = [fallback.rawValue] + Choice.allCases.map(\.rawValue).filter { $0 != fallback.rawValue }
-    return Choice(rawValue: try choice(key, among: names)) ?? fallback
+    try choice(key) ?? fallback
   }
 
   /// One of `names`, the first where the key is absent.
@@ -141,6 +148,8 @@ struct YAMLMapping {
       cure: "The keys here are: \(known.sorted().joined(separator: ", ")).")
   }
 
-  /// A failure that points at this mapping.
-  func failure(_ message: String, cure: String) -> Failure { Failure(.badData, message, at: .file(path, row: line), cure: cure) }
+  /// A failure that points at this mapping, or at one of its keys.
+  func failure(_ message: String, at key: String? = nil, cure: String) -> Failure {
+    Failure(.badData, message, at: .file(path, row: entries.first { $0.key == key }?.line ?? line), cure: cure)
+  }
 }

@@ -30,6 +30,7 @@ struct BlendCommand: ParsableCommand {
       Example: hpa-feat blend --member v3.npy=31 --member v4.npy=21 --ids sample_submission.csv --thresholds thresholds.csv \\
                  --leaks matches.csv --gallery-labels HPAv18.csv --out submission.csv
       In a project folder: hpa-feat blend
+                           hpa-feat blend --folds best:6
       """)
 
   @Option(
@@ -49,6 +50,10 @@ struct BlendCommand: ParsableCommand {
   var onError: ImageImport.ErrorRule?
 
   @Option(help: ArgumentHelp("Where to write the submission.", valueName: "file")) var out: String?
+  @Option(
+    help: ArgumentHelp(
+      "In a project, the folds of each model that score the test images: all, or best:N by validation loss.", valueName: "choice"))
+  var folds: FoldChoice?
   @OptionGroup var output: OutputOptions
   @OptionGroup var project: ProjectOptions
 
@@ -57,6 +62,7 @@ struct BlendCommand: ParsableCommand {
     guard isFiles || (thresholds == nil && leaks == nil && galleryLabels == nil && minScore == nil && onError == nil) else {
       throw ValidationError("--thresholds, --leaks, --gallery-labels, --min-score and --on-error go with --member, --ids and --out.")
     }
+    guard !isFiles || folds == nil else { throw ValidationError("--folds goes with a project folder.") }
     guard leaks != nil || (galleryLabels == nil && minScore == nil && onError == nil) else {
       throw ValidationError("--gallery-labels, --min-score and --on-error go with --leaks.")
     }
@@ -64,7 +70,7 @@ struct BlendCommand: ParsableCommand {
 
   func run() throws {
     guard let ids, let out else {
-      let summary = try project.open().blend()
+      let summary = try project.open().blend(folds: folds)
       try print(summary)
       return
     }
@@ -96,8 +102,30 @@ struct BlendOutput {
     var conflictList: String?
     /// Test images of the leak table that the submission does not hold.
     var unknown: [String] = []
+    /// In a project: every fold of the models, and whether its test scores were taken.
+    private(set) var folds: [BlendFold]?
 
-    var text: String {
+    func with(folds: [BlendFold]) -> Summary {
+      var summary = self
+      summary.folds = folds
+      return summary
+    }
+
+    var text: String { (choiceText + [mainText]).joined(separator: "\n\n") }
+
+    /// The table of a choice among folds; empty where all were taken.
+    private var choiceText: [String] {
+      guard let folds, folds.contains(where: { !$0.isChosen }) else { return [] }
+      var table = Table([("model", .left), ("fold", .right), ("validation loss", .right), ("", .left)])
+      for fold in folds {
+        table.add([
+          fold.model, "\(fold.fold)", fold.validationLoss.map { Output.decimal($0) } ?? "", fold.isChosen ? "taken" : "left out",
+        ])
+      }
+      return [table.text]
+    }
+
+    private var mainText: String {
       guard let withoutLeaks, let changes else { return "\(images) images -> \(submission)" }
       var lines = [
         "\(images) images -> \(submission)", "without the leak step -> \(withoutLeaks)",

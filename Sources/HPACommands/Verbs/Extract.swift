@@ -143,8 +143,9 @@ extension ProjectFolder {
     for model in configuration.models {
       for fold in model.folds {
         let file = checkpoint(model.name, fold: fold)
-        guard FileManager.default.fileExists(atPath: file) else {
-          throw Failure(.missingInput, "fold \(fold) of '\(model.name)' is not trained yet", at: .file(file), cure: "Run: hpa-feat train")
+        guard FileManager.default.fileExists(atPath: file), !Checkpoint.isUnfinished(file) else {
+          throw Failure(
+            .missingInput, "fold \(fold) of '\(model.name)' is not trained to its end yet", at: .file(file), cure: "Run: hpa-feat train")
         }
         let checkpoint = try Checkpoint(file)
         for dataset in configuration.datasets {

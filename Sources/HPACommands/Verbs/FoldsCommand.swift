@@ -38,9 +38,14 @@ struct FoldsCommand: ParsableCommand {
   func run() throws {
     guard let labels, let out else {
       let folder = try project.open()
-      return try report(
+      try report(
         try folder.makeFolds(), table: try folder.labels(of: try folder.dataset("train")), path: folder.folds,
         validationFraction: Folds.defaultValidationFraction)
+      for model in folder.configuration.models where folder.foldFile(of: model) != folder.folds {
+        _ = try folder.makeFolds(for: model)
+        Talk.say("Wrote \(folder.foldFile(of: model)).")
+      }
+      return
     }
     let table = try LabelTable(contentsOf: labels)
     let folds = try Folds.stratified(

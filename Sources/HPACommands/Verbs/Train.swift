@@ -4,77 +4,109 @@ import HPABackbones
 import HPACore
 import HPADatasets
 import HPAImages
+import HPAStore
 import HPATorch
 
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Train a network on one fold and keep the weights of the lowest validation loss.",
+    abstract: "Train networks fold by fold and keep the weights of the lowest validation loss.",
     discussion: """
       Images are drawn with replacement by the weights of their classes; each is turned, mirrored or sheared. Beside the checkpoint lies a
-      CSV log with the losses, times, and the seconds that the network waited for images.
+      CSV log with the losses, times, and the seconds that the network waited for images. Killed and run again, the same command goes on
+      after the last finished epoch, with the losses of an uninterrupted training; a finished checkpoint stays as it is.
 
       Example: hpa-feat train --images train/512 --labels train.csv --folds folds.csv --fold 0 --backbone inceptionv4 --size 512 \\
                  --epochs 25 --out v4_f0.safetensors
+               hpa-feat train --images train/800 --labels train.csv --folds folds.csv --fold all --backbone inceptionv4 \\
+                 --preset seed-800 --init v4_512_f{fold}.safetensors --out v4_800_f{fold}.safetensors
       In a project folder: hpa-feat train
+                           hpa-feat train --model inceptionv4_800 --folds all
       """)
 
   @Option(help: ArgumentHelp("The folder of stain files.", valueName: "folder")) var images: String?
   @Option(help: ArgumentHelp("A CSV with the columns Id and Target.", valueName: "file")) var labels: String?
-  @Option(help: ArgumentHelp("Folds, as hpa-feat folds writes them.", valueName: "file")) var folds: String?
-  @Option(help: "The fold to hold out; in a project, the only one to train.") var fold: Int?
+  @Option(help: ArgumentHelp("Folds, as hpa-feat folds writes them; in a project, the folds to train: all or 0,3.", valueName: "file"))
+  var folds: String?
+  @Option(help: ArgumentHelp("The folds to hold out, one network each: 0, 0,3 or all.", valueName: "n")) var fold: FoldSelection?
   @Option(help: ArgumentHelp(Backbone.all.map(\.name).joined(separator: ", ") + ".", valueName: "name")) var backbone: String?
-  @Option(help: "Side of the images in pixels.") var size: Int?
-  @Option(name: .customLong("init"), help: ArgumentHelp("Weights to start from (safetensors); random ones by default.", valueName: "file"))
+  @Option(
+    name: .customLong("init"),
+    help: ArgumentHelp("Weights to start from (safetensors), random ones by default; {fold} stands for the fold.", valueName: "file"))
   var initialWeights: String?
-  @Option(help: "Passes over the training images.") var epochs = 25
-  @Option(help: "Images a step.") var batch = 32
-  @Option(help: "Learning rate.") var learningRate = 0.05
-  @Option(help: "Weight decay.") var weightDecay = 1e-4
-  @Option(help: "Epochs after which the learning rate is multiplied by --gamma.") var stepEpochs = 6
-  @Option(help: "What the learning rate is multiplied by.") var gamma = 0.1
-  @Option(help: "Chance that the head drops a number.") var dropout = 0.5
-  @Option(help: "sgd, adam or rmsprop.") var optimiser = TrainingConfiguration.OptimiserName.sgd
-  @Option(help: "mlsm (MultiLabelSoftMargin) or bce.") var loss = MultilabelLoss.multilabelSoftMargin
-  @Option(help: "Another seed gives other first weights, draws and augmentations.") var seed: UInt64 = 0
-  @Option(help: ArgumentHelp("Where to write the checkpoint (safetensors).", valueName: "file")) var out: String?
-  @Option(help: ArgumentHelp("In a project, the only model to train.", valueName: "name")) var model: String?
+  @OptionGroup var training: TrainingOptions
+  @Option(help: "Another seed gives other first weights, draws and augmentations. (default: 0)") var seed: UInt64?
+  @Option(help: ArgumentHelp("Where to write the checkpoint (safetensors); {fold} stands for the fold.", valueName: "file"))
+  var out: String?
+  @Flag(help: "Begin anew what was stopped or is finished.") var restart = false
+  @Option(help: ArgumentHelp("In a project, the only model to train, after the one that it starts from.", valueName: "name"))
+  var model: String?
   @OptionGroup var pixels: PixelOptions
   @OptionGroup var device: DeviceOptions
   @OptionGroup var machine: MachineOptions
   @OptionGroup var project: ProjectOptions
 
+  private static let foldMark = "{fold}"
+
   private func isFiles() throws -> Bool {
-    try Together.allOrNone([
-      ("--images", images != nil), ("--labels", labels != nil), ("--folds", folds != nil), ("--backbone", backbone != nil),
-      ("--out", out != nil),
-    ])
+    let files = [("--images", images != nil), ("--labels", labels != nil), ("--backbone", backbone != nil), ("--out", out != nil)]
+    return try Together.allOrNone(files.contains { $0.1 } ? files + [("--folds", folds != nil)] : files)
   }
 
   func validate() throws {
-    if try isFiles() {
-      guard fold != nil else { throw ValidationError("Add --fold N, the fold to hold out.") }
-      guard size != nil else { throw ValidationError("Add --size N, the side of the images.") }
-      guard model == nil else { throw ValidationError("--model goes with a project folder.") }
+    guard try isFiles() else {
+      _ = try projectFolds()
+      let idle = (training.given + [("--seed", seed != nil), ("--init", initialWeights != nil)]).filter(\.isGiven).map(\.name)
+      guard idle.isEmpty else {
+        throw ValidationError("\(idle.joined(separator: ", ")): in a project, write it into hpa.yaml; it goes with --images and --out.")
+      }
+      return
     }
-    guard batch >= 2 else { throw ValidationError("--batch \(batch): use 2 or more.") }
-    guard stepEpochs >= 1 else { throw ValidationError("--step-epochs \(stepEpochs): use 1 or more.") }
+    guard let fold else { throw ValidationError("Add --fold N, the fold to hold out.") }
+    guard training.size != nil || training.preset != nil else { throw ValidationError("Add --size N, the side of the images.") }
+    guard model == nil else { throw ValidationError("--model goes with a project folder.") }
+    if let out, fold.isSeveral, !out.contains(Self.foldMark) {
+      let stem = (out as NSString).deletingPathExtension
+      throw ValidationError("Several folds need several files: --out '\(stem)_f\(Self.foldMark).safetensors'.")
+    }
+    if let preset = training.preset, preset.isSecondStage, initialWeights == nil {
+      throw ValidationError(
+        "--preset \(preset.rawValue) starts from a model of 512 pixels: add --init FILE.safetensors, or --init \(TrainingChoices.randomWeights) to start from nothing."
+      )
+    }
+  }
+
+  private func projectFolds() throws -> FoldSelection? {
+    guard let folds else { return fold }
+    guard fold == nil else { throw ValidationError("Give either --fold or --folds.") }
+    guard let selection = FoldSelection(argument: folds) else {
+      throw ValidationError("--folds \(folds): in a project, use all or 0,3; a file goes with --images, --labels, --backbone and --out.")
+    }
+    return selection
   }
 
   func run() throws {
     let device = try Device(parsing: device.device)
-    guard let images, let labels, let folds, let fold, let backbone, let size, let out else {
-      try project.open().train(model: model, fold: fold, device: device, threads: machine.threadCount, pixels: pixels)
+    guard let images, let labels, let folds, let fold, let backbone, let out else {
+      try project.open().train(
+        model: model, folds: try projectFolds(), restart: restart, device: device, threads: machine.threadCount, pixels: pixels)
       return
     }
-    var settings = TrainingConfiguration(backbone: backbone, size: size, seed: seed, threads: machine.threadCount)
-    (settings.epochs, settings.learningRate, settings.weightDecay) = (epochs, learningRate, weightDecay)
-    (settings.schedule, settings.loss, settings.optimiser) = (.step(epochs: stepEpochs, gamma: gamma), loss, optimiser)
-    (settings.precision, settings.dropout) = (pixels.precision, dropout)
+    let choices = training.choices
+    let settings = choices.configuration(
+      backbone: backbone, size: choices.size ?? choices.preset?.size ?? 512, seed: seed ?? 0, threads: machine.threadCount,
+      precision: pixels.precision)
     let table = try LabelTable(contentsOf: labels)
-    let job = TrainJob(
-      settings: settings, batch: batch, images: try pixels.source(images, size: size), labels: table,
-      folds: try Folds.read(folds, for: table.ids), fold: fold, initialWeights: initialWeights, out: out)
-    try job.run(device: device)
+    let division = try Folds.read(folds, for: table.ids)
+    let weights = initialWeights == TrainingChoices.randomWeights ? nil : initialWeights
+    if choices.preset != nil, initialWeights == nil { Talk.say("The preset is meant for ImageNet weights (--init); these are random.") }
+    for number in try fold.numbers(of: division) {
+      let named = { (path: String) in path.replacing(Self.foldMark, with: String(number)) }
+      let job = TrainJob(
+        settings: settings, batch: choices.batchSize, images: try pixels.source(images, size: settings.size), labels: table,
+        folds: division, fold: number, initialWeights: weights.map(named), out: named(out), restart: restart,
+        cure: "Name another --out, or begin anew with --restart.")
+      try job.run(device: device)
+    }
   }
 }
 
@@ -88,82 +120,126 @@ struct TrainJob {
   let fold: Int
   let initialWeights: String?
   let out: String
+  /// Whether to begin anew what was stopped or is finished.
+  let restart: Bool
+  /// What to do where `out` is another training's.
+  let cure: String
 
   func run(device: Device) throws {
     try folds.check(fold: fold)
     let (training, validation) = (folds.training(fold: fold), folds.validation(fold: fold))
     try TrainingConfiguration.requireHealthyBatches(images: training.count, batch: batch)
-    let drawn = try labels.labels(for: training)
-    var sampler = try WeightedSampler(labels: drawn, seed: settings.seed)
+    let (drawn, held) = (try labels.labels(for: training), try labels.labels(for: validation))
+    let inputs = try inputs(training: zip(training, drawn), validation: zip(validation, held))
+    if restart {
+      try Checkpoint.removeState(besides: out)
+    } else if try isFinished(inputs) {
+      Talk.say("\(out) is there already, trained with these settings.")
+      return
+    }
+    let sampler = try WeightedSampler(labels: drawn, seed: settings.seed)
     let trainer = try Trainer(
-      settings, initialWeights: try initialWeights.map(SafetensorsFile.init), classFrequencies: sampler.classFrequencies(labels: drawn),
-      device: device, programVersion: Version.text)
-    let heldLabels = try labels.labels(for: validation)
+      settings, inputs: inputs, initialWeights: try initialWeights.map(SafetensorsFile.init),
+      classFrequencies: sampler.classFrequencies(labels: drawn), device: device, programVersion: Version.text)
+    if try trainer.goOn(checkpoint: out) {
+      Talk.say("\(out): goes on after epoch \(trainer.record.epochs.count) of \(settings.epochs)")
+    }
     let options = BatchLoader.Options(batchSize: batch, size: settings.size, threads: settings.threads)
     let sources = Trainer.Sources(
       imagesPerEpoch: training.count,
       training: { epoch in
-        let rows = sampler.draw(training.count)
+        let rows = sampler.draw(training.count, epoch: epoch)
         return try BatchLoader(
           ids: rows.map { training[$0] }, labels: rows.map { drawn[$0] }, options: options,
           augmentation: .init(seed: settings.seed, epoch: epoch), pixels: images.pixels)
       },
-      validation: { try BatchLoader(ids: validation, labels: heldLabels, options: options, pixels: images.pixels) })
-    let outcome = try trainer.train(sources, checkpoint: out, log: (out as NSString).deletingPathExtension + ".csv")
-    guard let best = outcome.record.best else { return }
-    Output.print("\(out): validation loss \(Output.decimal(best.validationLoss)) in epoch \(best.number) of \(settings.epochs)")
+      validation: { try BatchLoader(ids: validation, labels: held, options: options, pixels: images.pixels) })
+    report(try train(trainer, sources))
+  }
+
+  private func train(_ trainer: Trainer, _ sources: Trainer.Sources) throws -> TrainingRecord {
+    do {
+      return try trainer.train(sources, checkpoint: out, log: (out as NSString).deletingPathExtension + ".csv")
+    } catch var failure as Failure where failure.kind == .interrupted {
+      let again = "the same command\(restart ? " without --restart" : "")"
+      failure.place.path = out
+      failure.cure =
+        trainer.record.epochs.isEmpty
+        ? "No epoch was finished; \(again) begins again."
+        : "\(trainer.record.epochs.count) of \(settings.epochs) epochs are finished and kept; \(again) goes on from there."
+      throw failure
+    }
+  }
+
+  private func report(_ record: TrainingRecord) {
+    guard let best = record.best else { return }
+    let end =
+      record.hasStoppedEarly ? "; ended after epoch \(record.epochs.count), \(record.epochs.count - best.number) without a lower loss" : ""
+    Output.print("\(out): validation loss \(Output.decimal(best.validationLoss)) in epoch \(best.number) of \(settings.epochs)\(end)")
+  }
+
+  /// Whether the checkpoint is there and finished. One that was stopped before its first epoch had ended is not.
+  ///
+  /// - Throws: `badData`, with both sides, where another training made it.
+  private func isFinished(_ inputs: [String: String]) throws -> Bool {
+    guard FileManager.default.fileExists(atPath: out), !Checkpoint.isUnfinished(out) else { return false }
+    guard let record = try Checkpoint.record(at: out) else {
+      throw Failure(.badData, "is there already and was not made by hpa-feat train", at: .file(out), cure: cure)
+    }
+    let differences = record.differences(from: settings, inputs, ignoresThreads: true)
+    guard differences.isEmpty else {
+      throw Failure(
+        .badData, "was trained in another way:\n    \(differences.joined(separator: "\n    "))", at: .file(out), cure: cure)
+    }
+    return record.isFinished
+  }
+
+  /// What decides the outcome beside the settings.
+  private func inputs(
+    training: some Sequence<(ImageID, LabelSet)>, validation: some Sequence<(ImageID, LabelSet)>
+  ) throws -> [String: String] {
+    var inputs = [
+      "batch": String(batch), "channels": images.channelMap.name, "resize": images.resize.rawValue,
+      "training images": Self.fingerprint(of: training), "validation images": Self.fingerprint(of: validation),
+    ]
+    if let initialWeights { inputs["init"] = "SHA-256 " + (try ContentHash.file(initialWeights)) }
+    return inputs
+  }
+
+  private static func fingerprint(of images: some Sequence<(ImageID, LabelSet)>) -> String {
+    let (hash, count) = images.reduce(into: (ContentHash(), 0)) { result, image in
+      result.0.update("\(image.0)\t\(image.1)\n")
+      result.1 += 1
+    }
+    return "\(count), SHA-256 \(hash.hexadecimal)"
   }
 }
 
-extension TrainingRecord {
-  /// The epoch whose weights were kept.
-  var best: Epoch? { epochs.first { $0.number == bestEpoch } }
-}
-
 extension ProjectFolder {
-  /// Trains what is not trained yet, of all models and folds or of those that are named.
-  func train(model name: String?, fold: Int?, device: Device, threads: Int, pixels: PixelOptions) throws {
-    let models = try name.map { [try model($0)] } ?? configuration.models
+  /// Trains what is not trained yet, of all models and folds or of those that are named; a model after the one that it starts from.
+  func train(
+    model name: String?, folds selection: FoldSelection?, restart: Bool, device: Device, threads: Int, pixels: PixelOptions
+  ) throws {
+    let named = try name.map(model)
     let train = try dataset("train")
-    let (table, folds) = (try labels(of: train), try makeFolds())
+    let table = try labels(of: train)
     _ = try importImages(onError: .fail, threads: threads)
-    for model in models {
-      for fold in fold.map({ [$0] }) ?? model.folds {
-        let settings = settings(of: model, fold: fold, threads: threads, precision: pixels.precision)
-        let out = checkpoint(model.name, fold: fold)
-        if try isTrained(out, settings) {
-          Talk.say("\(out) is there already.")
-          continue
-        }
+    for model in configuration.trainingOrder(of: named) {
+      let folds = try makeFolds(for: model)
+      let numbers = try selection?.numbers(of: folds) ?? (named ?? model).folds
+      for fold in numbers {
+        if !model.folds.contains(fold) { Talk.say("Fold \(fold) is not among the folds of '\(model.name)' that other verbs use.") }
         let job = TrainJob(
-          settings: settings, batch: model.batch, images: try images(of: train, size: model.size), labels: table, folds: folds, fold: fold,
-          initialWeights: model.initialWeights.map(path), out: out)
+          settings: model.training.configuration(
+            backbone: model.backbone, size: model.size, seed: UInt64(model.seed) &+ UInt64(fold), threads: threads,
+            precision: pixels.precision),
+          batch: model.training.batchSize, images: try images(of: train, size: model.size), labels: table, folds: folds, fold: fold,
+          initialWeights: model.initialWeights.map(path) ?? model.base.map { checkpoint($0, fold: fold) },
+          out: checkpoint(model.name, fold: fold), restart: restart && [nil, model.name].contains(name),
+          cure: "Put the old settings back, or: hpa-feat train --model \(model.name) --fold \(fold) --restart")
         try job.run(device: device)
       }
     }
     try drawLearningCurves()
-  }
-
-  private func settings(of model: ProjectConfiguration.Model, fold: Int, threads: Int, precision: Precision) -> TrainingConfiguration {
-    var settings = TrainingConfiguration(
-      backbone: model.backbone, size: model.size, seed: UInt64(model.seed) &+ UInt64(fold), threads: threads)
-    (settings.epochs, settings.learningRate, settings.weightDecay) = (model.epochs, model.learningRate, model.weightDecay)
-    settings.schedule = .step(epochs: model.stepEpochs, gamma: model.gamma)
-    settings.loss = model.loss
-    (settings.optimiser, settings.dropout, settings.precision) = (model.optimiser, model.dropout, precision)
-    return settings
-  }
-
-  /// Whether a finished checkpoint with these settings is there. One that an interruption left is trained anew.
-  private func isTrained(_ path: String, _ settings: TrainingConfiguration) throws -> Bool {
-    guard FileManager.default.fileExists(atPath: path), let record = try Checkpoint(path).record else { return false }
-    var wanted = settings
-    wanted.threads = record.configuration.threads
-    guard record.configuration == wanted else {
-      throw Failure(
-        .badData, "was trained with other settings than \(Self.fileName) asks for:\n    then: \(record.configuration)\n    now:  \(wanted)",
-        at: .file(path), cure: "Put the old settings back, or delete the checkpoint and its features: rm '\(path)'.")
-    }
-    return record.epochs.count == settings.epochs
   }
 }

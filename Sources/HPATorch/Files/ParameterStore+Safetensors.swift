@@ -40,22 +40,36 @@ extension ParameterStore {
   }
 
   /// All tensors as they are now.
-  public func items() throws -> [SafetensorsFile.Item] {
-    try entries.map { entry in
-      let values: SafetensorsFile.Item.Values =
-        try entry.tensor.type == .int64 ? .integers(try entry.tensor.values(of: Int64.self)) : .floats(try entry.tensor.floats())
-      return SafetensorsFile.Item(entry.name, shape: try entry.tensor.shape, values)
-    }
+  ///
+  /// - Parameter prefix: stands before every name.
+  public func items(prefix: String = "") throws -> [SafetensorsFile.Item] {
+    try entries.map { try SafetensorsFile.Item(prefix + $0.name, $0.tensor) }
+  }
+}
+
+extension SafetensorsFile.Item {
+  /// A tensor as it is now: int64 as it is, all else as float32.
+  init(_ name: String, _ tensor: Tensor) throws {
+    self.init(
+      name, shape: try tensor.shape,
+      try tensor.type == .int64 ? .integers(try tensor.values(of: Int64.self)) : .floats(try tensor.floats()))
   }
 }
 
 extension SafetensorsFile {
+  /// All tensors of the file, ready to be written again: integers as int64, all else as float32.
+  public func items() throws -> [Item] {
+    try names.map { name in
+      let entry = try entry(name)
+      return Item(
+        name, shape: entry.shape, entry.type.isInteger ? .integers(entry.type.integers(try bytes(name))) : .floats(try floats(name)))
+    }
+  }
+
   /// A tensor on the CPU: int64 for integers, float32 for all else.
   public func tensor(_ name: String) throws -> Tensor {
     let entry = try entry(name)
-    switch entry.type {
-    case .int64, .int32: return try Tensor(entry.type.integers(try bytes(name)), shape: entry.shape)
-    default: return try Tensor(try floats(name), shape: entry.shape)
-    }
+    return entry.type.isInteger
+      ? try Tensor(entry.type.integers(try bytes(name)), shape: entry.shape) : try Tensor(try floats(name), shape: entry.shape)
   }
 }

@@ -20,6 +20,9 @@ public enum StoredType: String, Sendable, CaseIterable {
     }
   }
 
+  /// Whether its tensors are kept as int64; those of all other types are kept as float32.
+  var isInteger: Bool { self == .int64 || self == .int32 }
+
   /// Little-endian elements as float32.
   public func floats(_ bytes: Data) -> [Float] {
     switch self {

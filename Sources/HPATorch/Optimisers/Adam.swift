@@ -9,7 +9,9 @@ public final class Adam: Optimiser {
   public let parameters: [Tensor]
   private let means: [Tensor]
   private let squares: [Tensor]
-  private var steps: Int64 = 0
+  /// How many there were: one int64.
+  private let steps: Tensor
+  public var state: [String: [Tensor]] { ["means": means, "squares": squares, "steps": [steps]] }
 
   public init(
     _ parameters: [Tensor], learningRate: Double, betas: (Double, Double) = (0.9, 0.999), epsilon: Double = 1e-8, weightDecay: Double = 0
@@ -21,10 +23,12 @@ public final class Adam: Optimiser {
     self.weightDecay = weightDecay
     means = try parameters.zerosAlike()
     squares = try parameters.zerosAlike()
+    steps = try Tensor.zeros([], type: .int64)
   }
 
   public func step() throws {
-    steps += 1
+    try steps.addInPlace(1)
+    let steps = Int64(try steps.item())
     try Tensor.withHandles(parameters) { parameters, count in
       try Tensor.withHandles(means) { means, _ in
         try Tensor.withHandles(squares) { squares, _ in

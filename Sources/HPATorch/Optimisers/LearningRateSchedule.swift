@@ -8,6 +8,11 @@ public enum LearningRateSchedule: Sendable, Equatable, Codable {
   /// torch.optim.lr_scheduler.ExponentialLR: times `gamma` after every epoch.
   case exponential(gamma: Double)
 
+  /// The ways to name a schedule by a word.
+  public enum Form: String, Sendable, CaseIterable {
+    case step, exponential, constant
+  }
+
   /// - Parameter epoch: 0-based.
   public func learningRate(initial: Double, epoch: Int) -> Double {
     switch self {

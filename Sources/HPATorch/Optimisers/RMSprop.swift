@@ -8,6 +8,7 @@ public final class RMSprop: Optimiser {
   public let weightDecay: Double
   public let parameters: [Tensor]
   private let squares: [Tensor]
+  public var state: [String: [Tensor]] { ["squares": squares] }
 
   public init(_ parameters: [Tensor], learningRate: Double, alpha: Double = 0.99, epsilon: Double = 1e-8, weightDecay: Double = 0) throws {
     self.parameters = parameters

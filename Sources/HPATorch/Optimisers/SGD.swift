@@ -8,6 +8,7 @@ public final class SGD: Optimiser {
   public let isNesterov: Bool
   public let parameters: [Tensor]
   private let momenta: [Tensor]
+  public var state: [String: [Tensor]] { ["momenta": momenta] }
 
   public init(_ parameters: [Tensor], learningRate: Double, momentum: Double = 0, weightDecay: Double = 0, isNesterov: Bool = false) throws
   {

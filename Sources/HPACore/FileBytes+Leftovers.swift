@@ -3,13 +3,19 @@ import Foundation
 extension FileBytes {
   /// Removes the files that killed processes of this machine left beside `path` while they replaced it.
   public static func removeLeftovers(of path: String) {
-    let folder = (path as NSString).deletingLastPathComponent
-    let start = (path as NSString).lastPathComponent + ".part-"
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? [] where name.hasPrefix(start) {
-      guard let process = name.dropFirst(start.count).split(separator: "-").first.flatMap({ pid_t($0) }), kill(process, 0) != 0,
+    removeLeftovers(in: (path as NSString).deletingLastPathComponent, of: (path as NSString).lastPathComponent)
+  }
+
+  /// Removes all that killed processes of this machine left in `folder` while they replaced files there.
+  public static func removeLeftovers(in folder: String) { removeLeftovers(in: folder, of: nil) }
+
+  private static func removeLeftovers(in folder: String, of name: String?) {
+    for leftover in (try? FileManager.default.contentsOfDirectory(atPath: folder.isEmpty ? "." : folder)) ?? [] {
+      guard let mark = leftover.range(of: asideMark, options: .backwards), name == nil || leftover[..<mark.lowerBound] == name ?? "",
+        let process = leftover[mark.upperBound...].wholeMatch(of: /([0-9]+)-[0-9]+/).flatMap({ pid_t($0.1) }), kill(process, 0) != 0,
         errno == ESRCH
       else { continue }
-      unlink((folder as NSString).appendingPathComponent(name))
+      unlink((folder as NSString).appendingPathComponent(leftover))
     }
   }
 }

@@ -60,19 +60,8 @@ public enum FileBytes {
     }
   }
 
-  private static let asideMark = ".part-"
-
-  /// Removes the files that a killed `replace` left beside their targets in `folder`, if there is such a folder.
-  ///
-  /// Only for one who knows that no other process writes there.
-  public static func removeLeftovers(in folder: String) {
-    for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] {
-      guard let mark = name.range(of: asideMark, options: .backwards),
-        name[mark.upperBound...].wholeMatch(of: /[0-9]+-[0-9]+/) != nil
-      else { continue }
-      unlink(folder + "/" + name)
-    }
-  }
+  /// Before the number of the process that writes, in the name of a file that is to replace another.
+  static let asideMark = ".part-"
 
   public static func write(_ bytes: [UInt8], to path: String) throws {
     try replace(path) { try $0.write(contentsOf: bytes) }

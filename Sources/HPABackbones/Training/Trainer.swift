@@ -93,7 +93,7 @@ public final class Trainer {
   /// - Throws: `badData` for a loss that is not finite and for images without labels, `interrupted`.
   public func train(_ sources: Sources, checkpoint: String, log logPath: String? = nil) throws -> TrainingRecord {
     let statePath = Checkpoint.statePath(besides: checkpoint)
-    for path in [checkpoint, statePath, logPath] { path.map(FileBytes.removeLeftovers) }
+    for path in [checkpoint, statePath, logPath] { path.map { FileBytes.removeLeftovers(of: $0) } }
     while !record.isFinished {
       let epoch = record.epochs.count
       let started = ContinuousClock.now

@@ -51,10 +51,11 @@ let package = Package(
     .systemLibrary(name: "COpenSSL"),
     .systemLibrary(name: "COpenBLAS"),
     .systemLibrary(name: "CCairo", pkgConfig: "cairo"),
+    .systemLibrary(name: "CZip"),
 
     // Rooms.
     room("HPACore", []),
-    room("HPATorch", ["HPACore", "CTorchABI"]),
+    room("HPATorch", ["HPACore", "CTorchABI", "CZip"]),
     room("HPAImages", ["HPACore", "CImageCodecs"]),
     room("HPADatasets", ["HPACore", "HPAImages"]),
     room("HPABackbones", ["HPACore", "HPATorch"]),

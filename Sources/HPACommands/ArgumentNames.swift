@@ -11,6 +11,7 @@ extension ImageLayout: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension Resize.Method: ExpressibleByArgument {}
 extension SampleRange: ExpressibleByArgument {}
+extension StemRule: ExpressibleByArgument {}
 extension StackerConfiguration.Loss: ExpressibleByArgument {}
 extension TrainingConfiguration.Loss: ExpressibleByArgument {}
 extension TrainingConfiguration.OptimiserName: ExpressibleByArgument {}

@@ -29,17 +29,21 @@ public final class Trainer {
 
   public let configuration: TrainingConfiguration
   public let network: Network
+  /// What was made of the initial weights; nil without any.
+  public let start: Network.Start?
   private let device: Device
   private let optimiser: any Optimiser
   private let dropout: RandomGenerator
   private var record: TrainingRecord
 
   /// - Parameters:
-  ///   - initialWeights: a checkpoint of the same backbone, whatever size it was trained at; random weights without.
-  ///   - classFrequencies: how often each of the 28 classes occurs among the training images; the last bias of random weights begins there.
+  ///   - initialWeights: a checkpoint of the same backbone, whatever size it was trained at, or ImageNet weights; random weights without.
+  ///   - stem: what is made of a stem for three channels.
+  ///   - classFrequencies: how often each of the 28 classes occurs among the training images; the last bias of a random head begins there.
   /// - Throws: `usage` for settings that make no sense, `badData` for weights that do not fit.
   public init(
-    _ configuration: TrainingConfiguration, initialWeights: SafetensorsFile? = nil, classFrequencies: [Double]? = nil,
+    _ configuration: TrainingConfiguration, initialWeights: (any TensorFile)? = nil, stem: StemRule = .random,
+    classFrequencies: [Double]? = nil,
     device: Device = .cpu, programVersion: String
   ) throws {
     try configuration.validate()
@@ -48,15 +52,12 @@ public final class Trainer {
     self.configuration = configuration
     self.device = device
     network = try Network(Backbone.named(configuration.backbone), seed: configuration.seed, dropout: configuration.dropout, device: device)
-    if let initialWeights {
-      try network.store.load(initialWeights)
-    } else {
-      try network.beginWithOpenRectifiers()
-      if let classFrequencies { try network.begin(atFrequencies: classFrequencies) }
-    }
+    start = try initialWeights.map { [network] in try network.start(from: $0, stem: stem) }
+    if start == nil { try network.beginWithOpenRectifiers() }
+    if start?.hasNewHead ?? true, let classFrequencies { try network.begin(atFrequencies: classFrequencies) }
     optimiser = try configuration.makeOptimiser(network.store.parameters)
     dropout = try RandomGenerator(seed: configuration.seed &+ 1, device: device)
-    record = TrainingRecord(configuration: configuration, programVersion: programVersion)
+    record = TrainingRecord(configuration: configuration, stem: start?.stem, programVersion: programVersion)
   }
 
   /// Runs all epochs. The checkpoint is written whenever the validation loss has fallen, so an interruption keeps the best so far.

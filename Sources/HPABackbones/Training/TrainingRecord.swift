@@ -12,13 +12,16 @@ public struct TrainingRecord: Sendable, Codable, Equatable {
   }
 
   public let configuration: TrainingConfiguration
+  /// How the stem of the initial weights came to take four channels; nil where it did so already, or began at random with all the rest.
+  public let stem: StemRule?
   public internal(set) var epochs: [Epoch] = []
   /// The 1-based epoch whose weights were kept; nil before the first has ended.
   public internal(set) var bestEpoch: Int?
   public let programVersion: String
 
-  init(configuration: TrainingConfiguration, programVersion: String) {
+  init(configuration: TrainingConfiguration, stem: StemRule?, programVersion: String) {
     self.configuration = configuration
+    self.stem = stem
     self.programVersion = programVersion
   }
 }

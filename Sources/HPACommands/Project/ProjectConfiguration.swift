@@ -44,6 +44,7 @@ struct ProjectConfiguration {
     let loss: TrainingConfiguration.Loss
     /// Weights to start from; random ones where it is absent.
     let initialWeights: String?
+    let stem: StemRule
   }
 
   struct SearchPlan {
@@ -189,6 +190,7 @@ extension ProjectConfiguration.Model {
     optimiser = try mapping.choice("optimiser", default: .sgd)
     loss = try mapping.choice("loss", default: .multilabelSoftMargin)
     initialWeights = try mapping.string("init")
+    stem = try mapping.choice("stem", default: .random)
     guard !folds.isEmpty, Set(folds).count == folds.count else {
       throw mapping.failure("the folds of '\(name)' are empty or repeat one", cure: "Write for example: folds: [0, 1].")
     }

@@ -22,10 +22,15 @@ struct Train: ParsableCommand {
   @Option(help: ArgumentHelp("A CSV with the columns Id and Target.", valueName: "file")) var labels: String?
   @Option(help: ArgumentHelp("Folds, as hpa-feat folds writes them.", valueName: "file")) var folds: String?
   @Option(help: "The fold to hold out; in a project, the only one to train.") var fold: Int?
-  @Option(help: ArgumentHelp(Backbone.all.map(\.name).joined(separator: ", ") + ".", valueName: "name")) var backbone: String?
+  @Option(help: ArgumentHelp("The network; hpa-feat backbones lists them.", valueName: "name")) var backbone: String?
   @Option(help: "Side of the images in pixels.") var size: Int?
-  @Option(name: .customLong("init"), help: ArgumentHelp("Weights to start from (safetensors); random ones by default.", valueName: "file"))
+  @Option(
+    name: .customLong("init"),
+    help: ArgumentHelp(
+      "Weights to start from: a checkpoint, or ImageNet weights of torchvision, timm or pretrainedmodels (safetensors, .pth); random ones by default.",
+      valueName: "file"))
   var initialWeights: String?
+  @Option(help: "How a stem of --init for three channels takes yellow, too: random, tile or copy-red-to-yellow.") var stem = StemRule.random
   @Option(help: "Passes over the training images.") var epochs = 25
   @Option(help: "Images a step.") var batch = 32
   @Option(help: "Learning rate.") var learningRate = 0.05
@@ -73,7 +78,7 @@ struct Train: ParsableCommand {
     let table = try LabelTable(contentsOf: labels)
     let job = TrainJob(
       settings: settings, batch: batch, images: try pixels.source(images, size: size), labels: table,
-      folds: try Folds.read(folds, for: table.ids), fold: fold, initialWeights: initialWeights, out: out)
+      folds: try Folds.read(folds, for: table.ids), fold: fold, initialWeights: initialWeights, stem: stem, out: out)
     try job.run(device: device)
   }
 }
@@ -87,6 +92,7 @@ struct TrainJob {
   let folds: Folds
   let fold: Int
   let initialWeights: String?
+  let stem: StemRule
   let out: String
 
   func run(device: Device) throws {
@@ -96,8 +102,9 @@ struct TrainJob {
     let drawn = try labels.labels(for: training)
     var sampler = try WeightedSampler(labels: drawn, seed: settings.seed)
     let trainer = try Trainer(
-      settings, initialWeights: try initialWeights.map(SafetensorsFile.init), classFrequencies: sampler.classFrequencies(labels: drawn),
-      device: device, programVersion: Version.text)
+      settings, initialWeights: try initialWeights.map(TensorFiles.open), stem: stem,
+      classFrequencies: sampler.classFrequencies(labels: drawn), device: device, programVersion: Version.text)
+    if let initialWeights, let start = trainer.start { Talk.say(start.text(of: initialWeights)) }
     let heldLabels = try labels.labels(for: validation)
     let options = BatchLoader.Options(batchSize: batch, size: settings.size, threads: settings.threads)
     let sources = Trainer.Sources(
@@ -112,6 +119,17 @@ struct TrainJob {
     let outcome = try trainer.train(sources, checkpoint: out, log: (out as NSString).deletingPathExtension + ".csv")
     guard let best = outcome.record.best else { return }
     Output.print("\(out): validation loss \(Output.decimal(best.validationLoss)) in epoch \(best.number) of \(settings.epochs)")
+  }
+}
+
+extension Network.Start {
+  /// For the person who waits.
+  fileprivate func text(of path: String) -> String {
+    var parts = ["training starts from \(path)"]
+    if let stem { parts.append("stem for four channels: \(stem.rawValue)") }
+    if hasNewHead { parts.append("a new head") }
+    if !leftOut.isEmpty { parts.append("left out: \(leftOut.joined(separator: ", "))") }
+    return parts.joined(separator: "; ")
   }
 }
 
@@ -137,7 +155,7 @@ extension ProjectFolder {
         }
         let job = TrainJob(
           settings: settings, batch: model.batch, images: try images(of: train, size: model.size), labels: table, folds: folds, fold: fold,
-          initialWeights: model.initialWeights.map(path), out: out)
+          initialWeights: model.initialWeights.map(path), stem: model.stem, out: out)
         try job.run(device: device)
       }
     }

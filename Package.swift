@@ -74,7 +74,10 @@ let package = Package(
     .executableTarget(name: "hpa-feat", dependencies: ["HPACommands"], swiftSettings: swiftSettings),
 
     // Tests.
-    .target(name: "HPATestSupport", dependencies: ["HPACore"], path: "Tests/HPATestSupport", swiftSettings: swiftSettings),
+    .target(
+      name: "HPATestSupport", dependencies: ["HPACore"], path: "Tests/HPATestSupport",
+      // Optimised in debug builds, too: it compares networks number by number.
+      swiftSettings: swiftSettings + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
     tests("HPACore"),
     tests("HPATorch"),
     tests("HPAImages"),

@@ -47,6 +47,10 @@ def maps_of(network):
     if name == "ResNet":
         stem = lambda images: network.maxpool(network.relu(network.bn1(network.conv1(images))))
         return lambda images: network.layer4(network.layer3(network.layer2(network.layer1(stem(images)))))
+    if name == "Inception3" and not hasattr(network, "features"):  # torchvision's own, which pretrainedmodels extends
+        caught = []
+        network.Mixed_7c.register_forward_hook(lambda module, inputs, output: caught.append(output))
+        return lambda images: (network(images), caught.pop())[1]
     return network.features
 
 
@@ -78,14 +82,14 @@ def head(width):
 WIDTHS = {"inceptionv4": 1536, "vgg16_bn": 512, "resnet18": 512, "resnet34": 512}  # of the feature maps; the others have 2048
 
 
-def build(name):
-    """The network as it is trained: four channels, no classifier and no auxiliary one, the common head."""
+def build(name, keeps_auxiliary=False):
+    """The network as it is trained: four channels, the common head in place of the classifier."""
     network = imagenet(name)
     parent, stem = stem_of(network)
     first = getattr(parent, stem)
     setattr(parent, stem, nn.Conv2d(
         CHANNELS, first.out_channels, first.kernel_size, first.stride, first.padding, bias=first.bias is not None))
-    for part in ("fc", "classifier", "AuxLogits"):
+    for part in ("fc", "classifier") + (() if keeps_auxiliary else ("AuxLogits",)):
         if hasattr(network, part):
             setattr(network, part, None)
     network.aux_logits = False

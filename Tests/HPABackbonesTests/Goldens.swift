@@ -46,10 +46,3 @@ struct Goldens {
   /// (6, 4, H, W), uint8.
   func images() throws -> Tensor { try expected.tensor("images").converted(to: .uint8) }
 }
-
-/// The largest difference, as a share of the largest expected value.
-func relativeError(_ values: [Float], _ expected: [Float]) -> Float {
-  guard values.count == expected.count else { return .infinity }
-  let largest = expected.map(abs).max() ?? 0
-  return (zip(values, expected).map { abs($0 - $1) }.max() ?? .infinity) / largest
-}

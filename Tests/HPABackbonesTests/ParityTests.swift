@@ -46,9 +46,9 @@ struct ParityTests {
       #expect(error <= ParityTests.stepTolerance, "\(entry.name) after the step")
       errors.append((error, entry.name))
       guard entry.isParameter else { continue }
-      let move = relativeError(zip(after, before).map { $0 - $1 }, zip(expected, before).map { $0 - $1 })
+      let move = relativeErrorOfSteps(from: before, to: after, expected)
       moves.append((move, entry.name))
-      print("MOVE", move, zip(expected, before).map { abs($0 - $1) }.max() ?? 0, entry.name)
+      print("MOVE", move, entry.name)
     }
     print(
       "parity of \(name), seed \(Goldens.seed), training: features \(features), logits \(logits), loss \(lossError), "
@@ -78,7 +78,8 @@ struct ParityTests {
   }
 
   @Test func `an unknown backbone is answered with the names there are`() {
-    let names = "inceptionv3, inceptionv4, xception, vgg16_bn, resnet18, resnet34, resnet50, resnext50_32x4d, se_resnet50, se_resnext50_32x4d"
+    let names =
+      "inceptionv3, inceptionv4, xception, vgg16_bn, resnet18, resnet34, resnet50, resnext50_32x4d, se_resnet50, se_resnext50_32x4d"
     #expect(throws: Failure(.usage, "there is no backbone 'alexnet'", cure: "Use one of: \(names).")) {
       try Backbone.named("alexnet")
     }

@@ -138,7 +138,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "demo-data", "import", "stats", "folds", "backbones", "train", "extract", "predict", "store", "search", "stack-train", "thresholds", "blend",
+    "demo-data", "import", "stats", "folds", "backbones", "train", "extract", "predict", "store", "search", "stack-train", "thresholds",
+    "blend",
     "evaluate", "report",
   ])
   func `Every verb's help has an example`(verb: String) throws {

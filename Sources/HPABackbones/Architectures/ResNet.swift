@@ -45,7 +45,8 @@ struct ResidualBlock: FeatureMaps {
   /// - Parameter width: 64, 128, 256 or 512 by stage.
   private init(_ path: ParameterPath, _ shape: Shape, inputs: Int, width: Int, stride: Int) throws {
     let outputs = width * shape.expansion
-    func layer(_ number: Int, _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, groups: Int = 1) throws -> NormalizedConvolution {
+    func layer(_ number: Int, _ inputs: Int, _ outputs: Int, kernel: Int, stride: Int = 1, groups: Int = 1) throws -> NormalizedConvolution
+    {
       try NormalizedConvolution(
         path / "conv\(number)", norm: path / "bn\(number)", inputs, outputs, kernel: Extent(kernel, kernel), stride: Extent(stride, stride),
         padding: Extent(kernel / 2, kernel / 2), groups: groups)

@@ -49,7 +49,8 @@ public enum TensorFiles {
     if head.starts(with: ZipArchive.signature) { return try TorchFile(path) }
     if head.count > 1, head[0] == 0x80, (2...5).contains(head[1]) {
       throw Failure(
-        .badData, "is a PyTorch file of the form before 2020, which is not read here", at: .file(path), cure: "Convert it once: \(converter(path))")
+        .badData, "is a PyTorch file of the form before 2020, which is not read here", at: .file(path),
+        cure: "Convert it once: \(converter(path))")
     }
     return try SafetensorsFile(path)
   }

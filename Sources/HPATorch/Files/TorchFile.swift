@@ -100,7 +100,7 @@ public final class TorchFile: TensorFile {
 
 extension PickleReader {
   /// The named tensors of the dictionary `root`, or of the one that it keeps them in.
-  fileprivate func tensorTable(_ root: Value) throws(Fault) -> [(name: String, view: TorchTensor)] {
+  func tensorTable(_ root: Value) throws(Fault) -> [(name: String, view: TorchTensor)] {
     guard case .dictionary(let outer) = root else {
       throw Fault("it holds no dictionary of tensors, but perhaps a whole model (save it with torch.save(model.state_dict(), FILE))")
     }
@@ -128,7 +128,7 @@ extension PickleReader {
 extension TorchTensor {
   /// Which elements of the storage are used, and how many the tensor has. Nil where it reaches beyond the storage, or has more elements than
   /// that (a number repeated): no tensor is larger than the file.
-  fileprivate var extent: (range: Range<Int>, count: Int)? {
+  var extent: (range: Range<Int>, count: Int)? {
     guard let count = shape.checkedProduct, shape.count == strides.count, offset >= 0, offset <= storage.count else { return nil }
     guard count > 0 else { return (offset..<offset, 0) }
     var last = offset
@@ -143,7 +143,7 @@ extension TorchTensor {
   }
 
   /// Whether the elements lie side by side, row by row.
-  fileprivate var isRowMajor: Bool {
+  var isRowMajor: Bool {
     guard !shape.contains(0) else { return true }
     var expected = 1
     for (length, stride) in zip(shape, strides).reversed() where length != 1 {
@@ -155,7 +155,7 @@ extension TorchTensor {
   }
 
   /// The elements row by row, from the memory of the extent.
-  fileprivate func gathered<Element: BitwiseCopyable>(_: Element.Type, from memory: Data, count: Int) -> Data {
+  func gathered<Element: BitwiseCopyable>(_: Element.Type, from memory: Data, count: Int) -> Data {
     // Dimensions of one element may have any stride.
     let dimensions = zip(shape, strides).filter { $0.0 != 1 }
     var index = [Int](repeating: 0, count: dimensions.count)

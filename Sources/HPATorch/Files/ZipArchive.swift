@@ -35,13 +35,15 @@ final class ZipArchive {
 
   deinit { zip_discard(handle) }
 
-  private static func contents(_ handle: OpaquePointer, archiveByteCount: UInt64, path: String) throws -> ([String: Int], [String: UInt64]) {
+  private static func contents(_ handle: OpaquePointer, archiveByteCount: UInt64, path: String) throws -> ([String: Int], [String: UInt64])
+  {
     var (sizes, indices): ([String: Int], [String: UInt64]) = ([:], [:])
     for index in 0..<UInt64(max(zip_get_num_entries(handle, zip_flags_t(ZIP_FL_UNCHANGED)), 0)) {
       var status = zip_stat_t()
       zip_stat_init(&status)
       let wanted = UInt64(ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD)
-      guard zip_stat_index(handle, index, zip_flags_t(ZIP_FL_UNCHANGED), &status) == 0, status.valid & wanted == wanted, let name = status.name
+      guard zip_stat_index(handle, index, zip_flags_t(ZIP_FL_UNCHANGED), &status) == 0, status.valid & wanted == wanted,
+        let name = status.name
       else {
         throw broken(path, "its entry \(index) cannot be read")
       }

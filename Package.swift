@@ -57,10 +57,11 @@ let package = Package(
     .systemLibrary(name: "COpenSSL"),
     .systemLibrary(name: "COpenBLAS"),
     .systemLibrary(name: "CCairo", pkgConfig: "cairo"),
+    .systemLibrary(name: "CZip"),
 
     // Rooms.
     room("HPACore", []),
-    room("HPATorch", ["HPACore", "CTorchABI"]),
+    room("HPATorch", ["HPACore", "CTorchABI", "CZip"]),
     room("HPAImages", ["HPACore", "CImageCodecs", "COpenSSL"]),
     room("HPADatasets", ["HPACore", "HPAImages"]),
     room("HPABackbones", ["HPACore", "HPATorch"]),
@@ -79,7 +80,10 @@ let package = Package(
     .executableTarget(name: "hpa-feat", dependencies: ["HPACommands"], swiftSettings: swiftSettings),
 
     // Tests.
-    .target(name: "HPATestSupport", dependencies: ["HPACore"], path: "Tests/HPATestSupport", swiftSettings: swiftSettings),
+    .target(
+      name: "HPATestSupport", dependencies: ["HPACore"], path: "Tests/HPATestSupport",
+      // Optimised in debug builds, too: it compares networks number by number.
+      swiftSettings: swiftSettings + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
     tests("HPACore"),
     tests("HPATorch"),
     tests("HPAImages"),

@@ -11,12 +11,23 @@ public struct Backbone: Sendable {
   public let parameterCount: Int
   /// Channels that the pooled feature map has, before the head.
   public let width: Int
-  /// Side of the smallest images that its authors' code takes.
+  /// Side of the smallest images: what its authors' code takes, and at least one pixel of the last feature map (32) where that takes any.
   public let smallestSize: Int
+  /// Floating-point operations for one image of 512 x 512: of convolutions and linear layers, stem and head as they are here; a
+  /// multiply-add counts as two, as in torch.utils.flop_counter.
+  public let operations: Int
+  /// The name of the first convolution's weight.
+  public let stem: String
+  /// Public ImageNet weights that fit, for instance; others of the same architecture do, too.
+  public let weightFiles: [WeightFile]
+  /// How other packages name its tensors.
+  let nameRules: [NameRule]
   let make: @Sendable (ParameterPath) throws -> any FeatureMaps
 
-  /// Every backbone, by name.
-  public static let all: [Backbone] = [.inceptionV3, .inceptionV4, .xception]
+  /// Every backbone, by name: those of the HPAIC team's result, then those that it tried.
+  public static let all: [Backbone] = [
+    .inceptionV3, .inceptionV4, .xception, .vgg16, .resNet18, .resNet34, .resNet50, .resNeXt50, .seResNet50, .seResNeXt50,
+  ]
 
   /// - Throws: `usage` that lists the names there are.
   public static func named(_ name: String) throws -> Backbone {
@@ -30,6 +41,22 @@ public struct Backbone: Sendable {
   public func requireSize(_ size: Int) throws {
     guard size < smallestSize else { return }
     throw Failure(.usage, "\(name) takes images from \(smallestSize) pixels on, not \(size)", cure: "Use --size \(smallestSize) or more.")
+  }
+}
+
+/// Trained weights that a Python package offers.
+public struct WeightFile: Sendable, Encodable {
+  public enum Package: String, Sendable, Encodable {
+    case torchvision, timm, pretrainedmodels
+  }
+
+  public let package: Package
+  /// Of the file; timm's are names of models, whose files are called model.safetensors.
+  public let name: String
+
+  init(_ package: Package, _ name: String) {
+    self.package = package
+    self.name = name
   }
 }
 

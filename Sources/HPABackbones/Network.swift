@@ -14,6 +14,8 @@ public final class Network {
   /// r, g, b, y.
   public static let channels = 4
   public static let featureCount = 128
+  /// What the names of the head's tensors begin with.
+  static let headPrefix = "last_linear."
 
   public let backbone: Backbone
   public let store: ParameterStore
@@ -49,7 +51,7 @@ public final class Network {
   /// (Yang et al. 2019, arXiv 1902.08129), and fifty layers from random weights hardly learn in the first hundreds of steps.
   func beginWithOpenRectifiers() throws {
     let normalized = store.entries.compactMap { entry in
-      entry.name.hasPrefix("last_linear.") || !entry.name.hasSuffix(".running_mean")
+      entry.name.hasPrefix(Network.headPrefix) || !entry.name.hasSuffix(".running_mean")
         ? nil : String(entry.name.dropLast("running_mean".count))
     }
     let biases = Set(normalized.map { $0 + "bias" })

@@ -13,6 +13,7 @@ extension MultilabelLoss: ExpressibleByArgument {}
 extension Precision: ExpressibleByArgument {}
 extension Resize.Method: ExpressibleByArgument {}
 extension SampleRange: ExpressibleByArgument {}
+extension StemRule: ExpressibleByArgument {}
 extension TrainingConfiguration.OptimiserName: ExpressibleByArgument {}
 extension SimilarityGroups.Linkage: ExpressibleByArgument {}
 extension Standardisation: ExpressibleByArgument {}

@@ -21,7 +21,8 @@ public struct HPAFeat: ParsableCommand {
     version: Version.text,
     groupedSubcommands: [
       CommandGroup(name: "Data:", subcommands: [DemoData.self, Import.self, Stats.self, FoldsCommand.self]),
-      CommandGroup(name: "Networks and features:", subcommands: [Train.self, Extract.self, Predict.self, Store.self]),
+      CommandGroup(
+        name: "Networks and features:", subcommands: [BackbonesCommand.self, Train.self, Extract.self, Predict.self, Store.self]),
       CommandGroup(
         name: "What follows from features:",
         subcommands: [

@@ -107,6 +107,26 @@ struct TrainerTests {
     #expect(try Checkpoint(folder.path("80.safetensors")).size == 80)
   }
 
+  @Test func `a training starts from ImageNet weights, and its record says what became of the stem`() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("imagenet.safetensors")
+    let items = try Network(.resNet18, seed: 9).store.items().filter { !$0.name.hasPrefix("last_linear.") && $0.name != "conv1.weight" }
+    let stem = SafetensorsFile.Item("conv1.weight", shape: [64, 3, 7, 7], .floats((0..<64 * 3 * 49).map { Float($0 % 5) / 5 }))
+    let classifier = SafetensorsFile.Item("fc.weight", shape: [1000, 512], .floats([Float](repeating: 0, count: 512_000)))
+    try SafetensorsFile.write(items + [stem, classifier], to: path)
+    var configuration = TrainerTests.configuration(seed: 2, backbone: "resnet18")
+    configuration.epochs = 1
+    let frequencies = (0..<28).map { Double($0 + 1) / 40 }
+    let trainer = try Trainer(
+      configuration, initialWeights: TensorFiles.open(path), stem: .tile, classFrequencies: frequencies, programVersion: "test")
+    #expect(trainer.start?.leftOut == ["fc.weight"])
+    let last = try #require(trainer.network.store.entries.first { $0.name == "last_linear.5.bias" }).tensor.floats()
+    #expect(relativeError(last, frequencies.map { Float(log($0 / (1 - $0))) }) < 1e-6)
+    let record = try trainer.train(MadeImages.sources(size: 75), checkpoint: folder.path("a.safetensors")).record
+    #expect(record.stem == .tile)
+    #expect(try Checkpoint(folder.path("a.safetensors")).record == record)
+  }
+
   @Test func `a loss that is not finite ends the training, and says after which images`() throws {
     let folder = try TemporaryFolder()
     var configuration = TrainerTests.configuration(seed: 1)

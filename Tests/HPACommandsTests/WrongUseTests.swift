@@ -238,8 +238,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "demo-data", "import", "stats", "folds", "train", "extract", "predict", "store", "search", "groups", "stack-train", "stack-predict",
-    "thresholds", "blend",
+    "demo-data", "import", "stats", "folds", "backbones", "train", "extract", "predict", "store", "search", "index", "groups", "stack-train",
+    "stack-predict", "thresholds", "blend",
     "evaluate", "report",
   ])
   func `Every verb's help has an example`(verb: String) throws {

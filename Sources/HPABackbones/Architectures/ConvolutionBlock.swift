@@ -1,17 +1,36 @@
 import HPATorch
 
-/// Convolution, batch norm, ReLU: the unit of the Inception networks (`BasicConv2d`).
-struct ConvolutionBlock: FeatureMaps {
+/// A convolution without bias and the batch norm of its outputs.
+struct NormalizedConvolution: FeatureMaps {
   private let convolution: Convolution
   private let norm: BatchNorm
 
-  init(_ path: ParameterPath, _ inputs: Int, _ outputs: Int, kernel: Extent, stride: Extent = 1, padding: Extent = 0) throws {
-    convolution = try Convolution(path / "conv", inputs, outputs, kernel: kernel, stride: stride, padding: padding)
-    // TensorFlow's epsilon, with which the networks were first trained.
-    norm = try BatchNorm(path / "bn", outputs, epsilon: 0.001)
+  /// - Parameters:
+  ///   - path: of the convolution.
+  ///   - norm: where the batch norm's tensors go.
+  init(
+    _ path: ParameterPath, norm: ParameterPath, _ inputs: Int, _ outputs: Int, kernel: Extent, stride: Extent = 1, padding: Extent = 0,
+    groups: Int = 1, epsilon: Double = 1e-5
+  ) throws {
+    convolution = try Convolution(path, inputs, outputs, kernel: kernel, stride: stride, padding: padding, groups: groups)
+    self.norm = try BatchNorm(norm, outputs, epsilon: epsilon)
   }
 
-  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try norm(convolution(input), mode).relu() }
+  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try norm(convolution(input), mode) }
+}
+
+/// Convolution, batch norm, ReLU: the unit of the Inception networks (`BasicConv2d`).
+struct ConvolutionBlock: FeatureMaps {
+  private let convolution: NormalizedConvolution
+
+  init(_ path: ParameterPath, _ inputs: Int, _ outputs: Int, kernel: Extent, stride: Extent = 1, padding: Extent = 0) throws {
+    convolution = try NormalizedConvolution(
+      path / "conv", norm: path / "bn", inputs, outputs, kernel: kernel, stride: stride, padding: padding,
+      // TensorFlow's, with which the networks were first trained.
+      epsilon: 0.001)
+  }
+
+  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try convolution(input, mode).relu() }
 }
 
 /// Parts one after the other.

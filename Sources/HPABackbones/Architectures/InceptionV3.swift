@@ -144,5 +144,15 @@ extension Extent {
 extension Backbone {
   public static let inceptionV3 = Backbone(
     name: "inceptionv3", paper: "Szegedy et al. 2016, arXiv 1512.00567", parameterCount: 22_055_836, width: 2048, smallestSize: 75,
+    operations: 35_077_603_584, stem: "Conv2d_1a_3x3.conv.weight",
+    weightFiles: [
+      WeightFile(.torchvision, "inception_v3_google-0cc3c7bd.pth"),
+      WeightFile(.timm, "inception_v3.tv_in1k"),
+      WeightFile(.timm, "inception_v3.tf_in1k"),
+      WeightFile(.timm, "inception_v3.tf_adv_in1k"),
+      WeightFile(.timm, "inception_v3.gluon_in1k"),
+      WeightFile(.pretrainedmodels, "inception_v3_google-1a9a5a14.pth"),
+    ],
+    nameRules: NameRule.common + [.auxiliary("AuxLogits.")],
     make: InceptionV3.init)
 }

@@ -27,6 +27,8 @@ public final class Trainer {
 
   public let configuration: TrainingConfiguration
   public let network: Network
+  /// What was made of the initial weights; nil without any.
+  public let start: Network.Start?
   private let device: Device
   private let optimiser: any Optimiser
   private var dropout: RandomGenerator
@@ -35,13 +37,14 @@ public final class Trainer {
   public private(set) var record: TrainingRecord
 
   /// - Parameters:
-  ///   - initialWeights: a checkpoint of the same backbone, whatever size it was trained at; random weights without.
   ///   - inputs: what else decides the outcome, by name; the record keeps it, and a stopped training goes on only with the same.
-  ///   - classFrequencies: how often each of the 28 classes occurs among the training images; the last bias of random weights begins there.
+  ///   - initialWeights: a checkpoint of the same backbone, whatever size it was trained at, or ImageNet weights; random weights without.
+  ///   - stem: what is made of a stem for three channels.
+  ///   - classFrequencies: how often each of the 28 classes occurs among the training images; the last bias of a random head begins there.
   /// - Throws: `usage` for settings that make no sense, `badData` for weights that do not fit.
   public init(
-    _ configuration: TrainingConfiguration, inputs: [String: String] = [:], initialWeights: SafetensorsFile? = nil,
-    classFrequencies: [Double]? = nil, device: Device = .cpu, programVersion: String
+    _ configuration: TrainingConfiguration, inputs: [String: String] = [:], initialWeights: (any TensorFile)? = nil,
+    stem: StemRule = .random, classFrequencies: [Double]? = nil, device: Device = .cpu, programVersion: String
   ) throws {
     try configuration.validate()
     try device.requirePresence()
@@ -49,15 +52,12 @@ public final class Trainer {
     self.configuration = configuration
     self.device = device
     network = try Network(Backbone.named(configuration.backbone), seed: configuration.seed, dropout: configuration.dropout, device: device)
-    if let initialWeights {
-      try network.store.load(initialWeights)
-    } else {
-      try network.beginWithOpenRectifiers()
-      if let classFrequencies { try network.begin(atFrequencies: classFrequencies) }
-    }
+    start = try initialWeights.map { [network] in try network.start(from: $0, stem: stem) }
+    if start == nil { try network.beginWithOpenRectifiers() }
+    if start?.hasNewHead ?? true, let classFrequencies { try network.begin(atFrequencies: classFrequencies) }
     optimiser = try configuration.makeOptimiser(network.store.parameters)
     dropout = try Self.dropout(configuration, epoch: 0, device: device)
-    record = TrainingRecord(configuration: configuration, inputs: inputs, programVersion: programVersion)
+    record = TrainingRecord(configuration: configuration, inputs: inputs, stem: start?.stem, programVersion: programVersion)
   }
 
   /// Takes up the training that was stopped before it had finished `checkpoint`.
@@ -76,9 +76,10 @@ public final class Trainer {
     let kept = FileManager.default.fileExists(atPath: checkpoint) ? try Checkpoint.record(at: checkpoint) : nil
     // A kill between checkpoint and state leaves a checkpoint that is one epoch ahead; that epoch comes again.
     guard let kept, kept.best == state.record.best || kept.bestEpoch == state.record.epochs.count + 1 else { throw replaced(checkpoint) }
-    try network.store.load(state.file) { name in
-      name.hasPrefix(TrainingState.networkPrefix) ? String(name.dropFirst(TrainingState.networkPrefix.count)) : nil
-    }
+    try network.store.load(
+      RenamedTensors(state.file) { name in
+        name.hasPrefix(TrainingState.networkPrefix) ? String(name.dropFirst(TrainingState.networkPrefix.count)) : nil
+      })
     try optimiser.load(state.file, prefix: TrainingState.optimiserPrefix)
     record = state.record
     log = TrainingLog(csv: state.log)

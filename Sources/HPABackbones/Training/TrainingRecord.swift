@@ -14,14 +14,17 @@ public struct TrainingRecord: Sendable, Codable, Equatable {
   public let configuration: TrainingConfiguration
   /// What else decides the outcome, by name: the images with their labels, the batch size, the first weights; nil in files of old versions.
   public let inputs: [String: String]?
+  /// How the stem of the initial weights came to take four channels; nil where it did so already, or began at random with all the rest.
+  public let stem: StemRule?
   public private(set) var epochs: [Epoch] = []
   /// The 1-based epoch whose weights were kept; nil before the first has ended.
   public private(set) var bestEpoch: Int?
   public let programVersion: String
 
-  init(configuration: TrainingConfiguration, inputs: [String: String], programVersion: String) {
+  init(configuration: TrainingConfiguration, inputs: [String: String], stem: StemRule?, programVersion: String) {
     self.configuration = configuration
     self.inputs = inputs
+    self.stem = stem
     self.programVersion = programVersion
   }
 

@@ -42,6 +42,8 @@ struct ProjectConfiguration {
     let training: TrainingChoices
     /// Weights to start from.
     let initialWeights: String?
+    /// What is made of a stem of `initialWeights` for three channels.
+    let stem: StemRule
     /// The model that it starts from, fold by fold; random weights where that and `initialWeights` are absent.
     let base: String?
   }
@@ -207,6 +209,7 @@ extension ProjectConfiguration.Model {
     foldSeed = try mapping.integer("fold_seed", in: 0...Int.max)
     let first = try mapping.string("init")
     initialWeights = first == TrainingChoices.randomWeights ? nil : first
+    stem = try mapping.choice("stem", default: .random)
     base = try mapping.string("from")
     guard base == nil || first == nil else {
       throw mapping.failure("'\(name)' starts from two things", at: "init", cure: "Keep 'from' or 'init'.")

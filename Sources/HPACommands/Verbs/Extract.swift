@@ -73,7 +73,7 @@ struct Shard: ExpressibleByArgument {
 
 /// Which trained network.
 struct NetworkOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The trained network (safetensors).", valueName: "file")) var checkpoint: String?
+  @Option(help: ArgumentHelp("The trained network (safetensors, or .pth of other programs).", valueName: "file")) var checkpoint: String?
   @Option(help: ArgumentHelp("The network's architecture, where the file does not say it.", valueName: "name")) var backbone: String?
   @Option(help: "Side of the images, where the file does not say it.") var size: Int?
 

@@ -28,11 +28,14 @@ struct Train: ParsableCommand {
   @Option(help: ArgumentHelp("Folds, as hpa-feat folds writes them; in a project, the folds to train: all or 0,3.", valueName: "file"))
   var folds: String?
   @Option(help: ArgumentHelp("The folds to hold out, one network each: 0, 0,3 or all.", valueName: "n")) var fold: FoldSelection?
-  @Option(help: ArgumentHelp(Backbone.all.map(\.name).joined(separator: ", ") + ".", valueName: "name")) var backbone: String?
+  @Option(help: ArgumentHelp("The network; hpa-feat backbones lists them.", valueName: "name")) var backbone: String?
   @Option(
     name: .customLong("init"),
-    help: ArgumentHelp("Weights to start from (safetensors), random ones by default; {fold} stands for the fold.", valueName: "file"))
+    help: ArgumentHelp(
+      "Weights to start from: a checkpoint, or ImageNet weights of torchvision, timm or pretrainedmodels (safetensors, .pth); random ones by default. {fold} stands for the fold.",
+      valueName: "file"))
   var initialWeights: String?
+  @Option(help: "How a stem of --init for three channels takes yellow, too: random, tile or copy-red-to-yellow.") var stem = StemRule.random
   @OptionGroup var training: TrainingOptions
   @Option(help: "Another seed gives other first weights, draws and augmentations. (default: 0)") var seed: UInt64?
   @Option(help: ArgumentHelp("Where to write the checkpoint (safetensors); {fold} stands for the fold.", valueName: "file"))
@@ -103,7 +106,7 @@ struct Train: ParsableCommand {
       let named = { (path: String) in path.replacing(Self.foldMark, with: String(number)) }
       let job = TrainJob(
         settings: settings, batch: choices.batchSize, images: try pixels.source(images, size: settings.size), labels: table,
-        folds: division, fold: number, initialWeights: weights.map(named), out: named(out), restart: restart,
+        folds: division, fold: number, initialWeights: weights.map(named), stem: stem, out: named(out), restart: restart,
         cure: "Name another --out, or begin anew with --restart.")
       try job.run(device: device)
     }
@@ -119,6 +122,7 @@ struct TrainJob {
   let folds: Folds
   let fold: Int
   let initialWeights: String?
+  let stem: StemRule
   let out: String
   /// Whether to begin anew what was stopped or is finished.
   let restart: Bool
@@ -139,10 +143,12 @@ struct TrainJob {
     }
     let sampler = try WeightedSampler(labels: drawn, seed: settings.seed)
     let trainer = try Trainer(
-      settings, inputs: inputs, initialWeights: try initialWeights.map(SafetensorsFile.init),
+      settings, inputs: inputs, initialWeights: try initialWeights.map(TensorFiles.open), stem: stem,
       classFrequencies: sampler.classFrequencies(labels: drawn), device: device, programVersion: Version.text)
     if try trainer.goOn(checkpoint: out) {
       Talk.say("\(out): goes on after epoch \(trainer.record.epochs.count) of \(settings.epochs)")
+    } else if let initialWeights, let start = trainer.start {
+      Talk.say(start.text(of: initialWeights))
     }
     let options = BatchLoader.Options(batchSize: batch, size: settings.size, threads: settings.threads)
     let sources = Trainer.Sources(
@@ -202,7 +208,7 @@ struct TrainJob {
       "batch": String(batch), "channels": images.channelMap.name, "resize": images.resize.rawValue,
       "training images": Self.fingerprint(of: training), "validation images": Self.fingerprint(of: validation),
     ]
-    if let initialWeights { inputs["init"] = "SHA-256 " + (try ContentHash.file(initialWeights)) }
+    if let initialWeights { (inputs["init"], inputs["stem"]) = ("SHA-256 " + (try ContentHash.file(initialWeights)), stem.rawValue) }
     return inputs
   }
 
@@ -212,6 +218,17 @@ struct TrainJob {
       result.1 += 1
     }
     return "\(count), SHA-256 \(hash.hexadecimal)"
+  }
+}
+
+extension Network.Start {
+  /// For the person who waits.
+  fileprivate func text(of path: String) -> String {
+    var parts = ["training starts from \(path)"]
+    if let stem { parts.append("stem for four channels: \(stem.rawValue)") }
+    if hasNewHead { parts.append("a new head") }
+    if !leftOut.isEmpty { parts.append("left out: \(leftOut.joined(separator: ", "))") }
+    return parts.joined(separator: "; ")
   }
 }
 
@@ -234,7 +251,7 @@ extension ProjectFolder {
             backbone: model.backbone, size: model.size, seed: UInt64(model.seed) &+ UInt64(fold), threads: threads,
             precision: pixels.precision),
           batch: model.training.batchSize, images: try images(of: train, size: model.size), labels: table, folds: folds, fold: fold,
-          initialWeights: model.initialWeights.map(path) ?? model.base.map { checkpoint($0, fold: fold) },
+          initialWeights: model.initialWeights.map(path) ?? model.base.map { checkpoint($0, fold: fold) }, stem: model.stem,
           out: checkpoint(model.name, fold: fold), restart: restart && [nil, model.name].contains(name),
           cure: "Put the old settings back, or: hpa-feat train --model \(model.name) --fold \(fold) --restart")
         try job.run(device: device)

@@ -3,17 +3,11 @@ import HPACore
 
 /// A safetensors file that is open for reading: its header is checked when it is opened,
 /// its tensors are read one by one. Needs no LibTorch.
-public final class SafetensorsFile {
-  public struct Entry: Sendable, Equatable {
-    public let type: StoredType
-    public let shape: [Int]
-    /// Where the bytes stand, counted from the end of the header.
-    public let range: Range<Int>
-  }
-
+public final class SafetensorsFile: TensorFile {
   public let path: String
   public let metadata: [String: String]
-  public let entries: [String: Entry]
+  /// `range`: where the bytes stand, counted from the end of the header.
+  private let tensors: [String: (entry: TensorEntry, range: Range<Int>)]
   private let handle: FileHandle
   private let start: Int
 
@@ -37,16 +31,16 @@ public final class SafetensorsFile {
       throw SafetensorsFile.broken(path, "its header is not the JSON that it should be")
     }
     var metadata: [String: String] = [:]
-    var entries: [String: Entry] = [:]
+    var tensors: [String: (entry: TensorEntry, range: Range<Int>)] = [:]
     for (name, value) in header {
       switch value {
       case .metadata(let found) where name == "__metadata__": metadata = found
-      case .tensor(let description): entries[name] = try SafetensorsFile.entry(name, description, path: path)
+      case .tensor(let description): tensors[name] = try SafetensorsFile.entry(name, description, path: path)
       case .metadata: throw SafetensorsFile.broken(path, "its entry '\(name)' describes no tensor")
       }
     }
     self.metadata = metadata
-    self.entries = entries
+    self.tensors = tensors
     try requireSeamlessData(byteCount: size - start)
   }
 
@@ -54,22 +48,20 @@ public final class SafetensorsFile {
 
   /// The names in the order of their data.
   public var names: [String] {
-    entries.sorted { ($0.value.range.lowerBound, $0.key) < ($1.value.range.lowerBound, $1.key) }.map(\.key)
+    tensors.sorted { ($0.value.range.lowerBound, $0.key) < ($1.value.range.lowerBound, $1.key) }.map(\.key)
   }
 
-  /// - Throws: `badData` where there is no such tensor.
-  public func entry(_ name: String) throws -> Entry {
-    guard let entry = entries[name] else { throw Failure(.badData, "there is no tensor '\(name)'", at: .file(path)) }
-    return entry
-  }
+  public func entry(_ name: String) throws -> TensorEntry { try tensor(named: name).entry }
 
   public func bytes(_ name: String) throws -> Data {
-    let range = try entry(name).range
+    let range = try tensor(named: name).range
     return try SafetensorsFile.read(handle, at: start + range.lowerBound, count: range.count, path: path)
   }
 
-  /// The elements row by row; F64 and BF16 are rounded or widened to float32, integers and booleans are converted.
-  public func floats(_ name: String) throws -> [Float] { try entry(name).type.floats(try bytes(name)) }
+  private func tensor(named name: String) throws -> (entry: TensorEntry, range: Range<Int>) {
+    guard let tensor = tensors[name] else { throw Failure(.badData, "there is no tensor '\(name)'", at: .file(path)) }
+    return tensor
+  }
 
   // MARK: The header
 
@@ -116,7 +108,9 @@ public final class SafetensorsFile {
     return Int(length)
   }
 
-  private static func entry(_ name: String, _ description: HeaderValue.Description, path: String) throws -> Entry {
+  private static func entry(_ name: String, _ description: HeaderValue.Description, path: String) throws -> (
+    entry: TensorEntry, range: Range<Int>
+  ) {
     guard let type = StoredType(rawValue: description.dtype) else {
       throw broken(path, "tensor '\(name)' is of the type '\(description.dtype)', which is not read here")
     }
@@ -124,33 +118,26 @@ public final class SafetensorsFile {
     guard offsets.count == 2, offsets[0] >= 0, offsets[0] <= offsets[1] else {
       throw broken(path, "tensor '\(name)' has the offsets \(offsets)")
     }
-    guard description.shape.allSatisfy({ $0 >= 0 }), let count = product(description.shape + [type.byteCount]),
+    guard description.shape.allSatisfy({ $0 >= 0 }), let count = (description.shape + [type.byteCount]).checkedProduct,
       count == offsets[1] - offsets[0]
     else {
       throw broken(path, "tensor '\(name)' \(description.shape) does not fill its \(offsets[1] - offsets[0]) bytes")
     }
-    return Entry(type: type, shape: description.shape, range: offsets[0]..<offsets[1])
-  }
-
-  private static func product(_ factors: [Int]) -> Int? {
-    factors.reduce(Optional(1)) { partial, factor in
-      guard let (value, overflow) = partial?.multipliedReportingOverflow(by: factor), !overflow else { return nil }
-      return value
-    }
+    return (TensorEntry(type: type, shape: description.shape), offsets[0]..<offsets[1])
   }
 
   /// The format allows no overlap, no hole and nothing after the last tensor.
   private func requireSeamlessData(byteCount: Int) throws {
     var end = 0
-    let ordered = entries.sorted {
+    let ordered = tensors.sorted {
       ($0.value.range.lowerBound, $0.value.range.upperBound) < ($1.value.range.lowerBound, $1.value.range.upperBound)
     }
-    for (name, entry) in ordered {
-      guard entry.range.lowerBound == end else {
+    for (name, (_, range)) in ordered {
+      guard range.lowerBound == end else {
         throw SafetensorsFile.broken(
-          path, "the data of '\(name)' \(entry.range.lowerBound < end ? "overlap those before" : "leave a hole")")
+          path, "the data of '\(name)' \(range.lowerBound < end ? "overlap those before" : "leave a hole")")
       }
-      end = entry.range.upperBound
+      end = range.upperBound
     }
     guard end == byteCount else { throw SafetensorsFile.broken(path, "\(byteCount) bytes of data for tensors of \(end) bytes") }
   }

@@ -10,7 +10,7 @@ public struct HeadWeights: Sendable {
   public let bias: [Float]
 
   /// - Throws: `badData` where the file has no such layer.
-  public init(_ file: SafetensorsFile) throws {
+  public init(_ file: any TensorFile) throws {
     func read(_ name: String, shape: [Int]) throws -> [Float] {
       let found = try file.entry(name).shape
       guard found == shape else { throw Failure(.badData, "\(name) is \(found), not \(shape)", at: .file(file.path)) }

@@ -2,12 +2,13 @@ import Foundation
 import HPACore
 public import HPATorch
 
-/// A file of trained weights: safetensors, parameters named as in the pretrainedmodels package, with what is needed to use them in its
-/// metadata.
+/// A file of trained weights: our own safetensors, with what is needed to use them in its metadata; or safetensors and PyTorch files of other
+/// programs, with the common head and the names that `Backbone` or `NameRule` know.
 ///
 /// Metadata: `backbone`, `size`, `class_names` (JSON), `feature_dimension`, `training_record` (JSON), `program_version`.
 public struct Checkpoint {
-  public let file: SafetensorsFile
+  /// By the names that the tensors have here.
+  public let file: any TensorFile
   public let backbone: Backbone
   /// Side of the images that the network was trained with.
   public let size: Int
@@ -19,7 +20,7 @@ public struct Checkpoint {
   ///   - size: the same; it stands over the file's.
   /// - Throws: `usage` where they are needed and missing or contradict the file, `badData` for a broken file.
   public init(_ path: String, backbone: String? = nil, size: Int? = nil) throws {
-    file = try SafetensorsFile(path)
+    let file = try TensorFiles.open(path)
     let stored = file.metadata["backbone"]
     if let backbone, let stored, backbone != stored {
       throw Failure(.usage, "the file holds \(stored), not \(backbone)", at: .file(path), cure: "Leave --backbone out.")
@@ -32,6 +33,7 @@ public struct Checkpoint {
     self.backbone = try Backbone.named(name)
     try self.backbone.requireSize(size)
     self.size = size
+    self.file = stored == nil ? try ForeignWeights(file, for: self.backbone).file : file
     record = try TrainingRecord(of: file)
   }
 
@@ -68,7 +70,7 @@ public struct Checkpoint {
 
 extension TrainingRecord {
   /// - Throws: `badData` for a record that cannot be read.
-  init?(of file: SafetensorsFile) throws {
+  init?(of file: any TensorFile) throws {
     guard let text = file.metadata["training_record"] else { return nil }
     do {
       self = try JSONDecoder().decode(TrainingRecord.self, from: Data(text.utf8))

@@ -8,6 +8,8 @@ let swiftSettings: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
 ]
 
+let optimised: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 func room(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings + settings)
 }
@@ -48,6 +50,9 @@ let package = Package(
       linkerSettings: [.linkedLibrary("png"), .linkedLibrary("tiff"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
     .systemLibrary(name: "CLMDB"),
     .systemLibrary(name: "CDeflate"),
+    .systemLibrary(name: "CZip"),
+    // Opens the HDF5 library itself, at the first use.
+    .target(name: "CHDF5"),
     .systemLibrary(name: "COpenSSL"),
     .systemLibrary(name: "COpenBLAS"),
     .systemLibrary(name: "CCairo", pkgConfig: "cairo"),
@@ -58,9 +63,9 @@ let package = Package(
     room("HPAImages", ["HPACore", "CImageCodecs"]),
     room("HPADatasets", ["HPACore", "HPAImages"]),
     room("HPABackbones", ["HPACore", "HPATorch"]),
-    room("HPAStore", ["HPACore", "CLMDB", "CDeflate", "COpenSSL"]),
-    // Optimised in debug builds, too: its tests look at tens of millions of pairs.
-    room("HPAIndex", ["HPACore", "COpenBLAS"], settings: [.unsafeFlags(["-O"], .when(configuration: .debug))]),
+    // Optimised in debug builds, too: their tests look at every page of many stores, and at tens of millions of pairs.
+    room("HPAStore", ["HPACore", "CLMDB", "CDeflate", "CHDF5", "COpenSSL", "CZip"], settings: optimised),
+    room("HPAIndex", ["HPACore", "COpenBLAS"], settings: optimised),
     room("HPAStacker", ["HPACore", "HPATorch"]),
     room("HPABlend", ["HPACore"]),
     room("HPAPictures", ["HPACore", "CCairo"]),
@@ -71,6 +76,8 @@ let package = Package(
         "HPAPictures", "Yams", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "hpa-feat", dependencies: ["HPACommands"], swiftSettings: swiftSettings),
+
+    .executableTarget(name: "store-bench", dependencies: ["HPACore", "HPAStore"], path: "Benchmarks/StoreBench", swiftSettings: swiftSettings),
 
     // Tests.
     .target(name: "HPATestSupport", dependencies: ["HPACore"], path: "Tests/HPATestSupport", swiftSettings: swiftSettings),
@@ -84,7 +91,7 @@ let package = Package(
     tests("HPAStacker", ["HPATorch"]),
     tests("HPABlend"),
     tests("HPAPictures"),
-    tests("HPACommands", ["HPABackbones", "HPATorch"]),
+    tests("HPACommands", ["HPABackbones", "HPAStore", "HPATorch"]),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -28,8 +28,13 @@ public final class ViewWriter: Sendable {
     self.part = part
     self.databases = databases
     allowed = Set(expected)
-    missing = try store.environment.read { transaction in
-      try part.filter { try !store.isSound($0, in: databases.vectors, dimension: header.dimension, transaction) }
+    missing = try store.read(header.name) { header, tree in
+      guard tree.count > 0 else { return part }
+      return try part.filter { id in
+        let key = try id.key()
+        guard let record = try tree.get(key) else { return true }
+        return key.withUnsafeBytes { FeatureRecord.defect(key: $0, record: record, dimension: header.dimension) } != nil
+      }
     }
   }
 
@@ -40,12 +45,16 @@ public final class ViewWriter: Sendable {
   @discardableResult
   public func append(_ rows: NamedRows<Float>) throws -> Appended {
     try check(rows)
-    let keys = try rows.ids.map { try $0.key() }
+    // In key order, so that one page after the other is filled.
+    let keys = try rows.ids.enumerated().sorted { $0.element < $1.element }.map { (row: $0.offset, bytes: try $0.element.key()) }
+    let bytes = FeatureRecord.bytes(dimension: header.dimension)
     return try store.environment.write { transaction in
       var written = 0
-      for (row, key) in keys.enumerated() {
-        guard try !store.isSound(rows.ids[row], in: databases.vectors, dimension: header.dimension, transaction) else { continue }
-        try transaction.put(databases.vectors, key, FeatureRecord.encode(rows.matrix[row: row], key: key))
+      for key in keys {
+        guard try !store.isSound(key.bytes, in: databases.vectors, dimension: header.dimension, transaction) else { continue }
+        try transaction.put(databases.vectors, key.bytes, bytes: bytes) { place in
+          FeatureRecord.encode(rows.matrix[row: key.row], key: key.bytes, into: place)
+        }
         written += 1
       }
       return Appended(written: written, kept: keys.count - written)
@@ -74,6 +83,8 @@ public final class ViewWriter: Sendable {
   /// - Throws: `badData` that names the first id of this writer's part that is still missing.
   public func finish() throws -> ViewHeader {
     try store.environment.write { transaction in
+      let settled = try store.settleState(of: header.name, databases.vectors, databases.headers, transaction)
+      guard settled.state != .complete else { return settled }
       let missing = try part.filter { try transaction.get(databases.vectors, try $0.key()) == nil }
       if let first = missing.first {
         throw Failure(
@@ -81,7 +92,7 @@ public final class ViewWriter: Sendable {
           at: .file(store.path, id: first.text),
           cure: "Run the same command again; it does what is missing.")
       }
-      return try store.settleState(of: header.name, databases.vectors, databases.headers, transaction)
+      return settled
     }
   }
 }
@@ -97,7 +108,7 @@ extension FeatureStore {
   public func beginView(_ header: ViewHeader, expectedIDs: [ImageID], part: [ImageID]? = nil) throws -> ViewWriter {
     try checkWritable()
     let wanted = try prepared(header, expectedIDs: expectedIDs)
-    let databases = (headers: try headersDatabase(), vectors: try requiredDatabase(FeatureStore.databaseName(header.name)))
+    let databases = (headers: try headersDatabase(), vectors: try vectorsDatabase(header.name))
     let begun = try environment.write { transaction in try self.begin(wanted, in: databases.headers, transaction) }
     let writer = try ViewWriter(store: self, header: begun, part: part ?? expectedIDs, expected: expectedIDs, databases: databases)
     if !writer.missing.isEmpty, begun.state == .complete {
@@ -106,7 +117,8 @@ extension FeatureStore {
     return writer
   }
 
-  private func prepared(_ header: ViewHeader, expectedIDs: [ImageID]) throws -> ViewHeader {
+  /// The header with what follows from its ids.
+  func prepared(_ header: ViewHeader, expectedIDs: [ImageID]) throws -> ViewHeader {
     guard ViewHeader.isValid(name: header.name) else {
       throw Failure(
         .usage, "'\(header.name)' is no name for a view",
@@ -142,8 +154,7 @@ extension FeatureStore {
       at: .file(path), cure: "Give another --view NAME, or remove it: hpa-feat store drop --store \(path) --view \(stored.name).")
   }
 
-  func isSound(_ id: ImageID, in vectors: MDB_dbi, dimension: Int, _ transaction: borrowing Transaction) throws -> Bool {
-    let key = try id.key()
+  func isSound(_ key: [UInt8], in vectors: MDB_dbi, dimension: Int, _ transaction: borrowing Transaction) throws -> Bool {
     guard let record = try transaction.get(vectors, key) else { return false }
     return key.withUnsafeBytes { FeatureRecord.defect(key: $0, record: record, dimension: dimension) } == nil
   }
@@ -165,6 +176,7 @@ extension FeatureStore {
     }
     guard header.state != state else { return header }
     header.state = state
+    header.finished = state == .complete ? FeatureStore.now() : nil
     return try put(header, in: headers, transaction)
   }
 }

@@ -131,6 +131,7 @@ struct SearchJob {
   let out: String
 
   private func rows() throws -> (queries: NamedRows<Float>, gallery: NamedRows<Float>) {
+    try EmbeddingReference.checkComparable(queries, gallery)
     let (left, right) = (try queries.load(), try gallery.load())
     guard isWhitened else { return (left, right) }
     let whitening = try Whitening(gallery: right.matrix, path: gallery.name)

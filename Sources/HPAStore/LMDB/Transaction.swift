@@ -21,12 +21,13 @@ struct Transaction: ~Copyable {
     try LMDBError.check(mdb_txn_commit(handle))
   }
 
-  /// The handle of a named database (nil names the main one), or nil where there is none.
-  func openDatabase(_ name: String?, creating: Bool) throws -> MDB_dbi? {
+  /// For readers, the transaction that they see; for a writer, its own.
+  var number: Int { mdb_txn_id(handle) }
+
+  /// The handle of a named database (nil names the main one), which is made where it is missing.
+  func openDatabase(_ name: String?) throws -> MDB_dbi {
     var database: MDB_dbi = 0
-    let code = mdb_dbi_open(handle, name, creating ? UInt32(MDB_CREATE) : 0, &database)
-    if code == MDB_NOTFOUND { return nil }
-    try LMDBError.check(code)
+    try LMDBError.check(mdb_dbi_open(handle, name, name == nil ? 0 : UInt32(MDB_CREATE), &database))
     return database
   }
 
@@ -47,7 +48,20 @@ struct Transaction: ~Copyable {
   }
 
   func put(_ database: MDB_dbi, _ key: [UInt8], _ value: [UInt8]) throws {
-    try LMDBError.check(withValue(of: key) { key in withValue(of: value) { mdb_put(handle, database, &key, &$0, 0) } })
+    try put(database, key, bytes: value.count) { $0.copyBytes(from: value) }
+  }
+
+  /// Stores a value of so many bytes, which `fill` writes in its place.
+  func put(_ database: MDB_dbi, _ key: [UInt8], bytes: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) throws {
+    var value = MDB_val(mv_size: bytes, mv_data: nil)
+    // Keys that come in order fill their pages whole; LMDB says where one does not.
+    var code = withValue(of: key) { mdb_put(handle, database, &$0, &value, UInt32(MDB_RESERVE | MDB_APPEND)) }
+    if code == MDB_KEYEXIST {
+      value = MDB_val(mv_size: bytes, mv_data: nil)
+      code = withValue(of: key) { mdb_put(handle, database, &$0, &value, UInt32(MDB_RESERVE)) }
+    }
+    try LMDBError.check(code)
+    fill(UnsafeMutableRawBufferPointer(start: value.mv_data, count: bytes))
   }
 
   func delete(_ database: MDB_dbi, _ key: [UInt8]) throws {

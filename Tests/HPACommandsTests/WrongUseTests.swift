@@ -39,6 +39,8 @@ import Testing
     ("blend --member s.npy --ids five.csv --out b.csv", 64, "s.npy"),
     ("stack-train --features q.npy", 64, "also needs"),
     ("predict --images . --ids five.csv --checkpoint c.safetensors --out s.npy --device gpu", 64, "use cpu, cuda"),
+    ("store export --store s --view v --out v.xyz", 64, ".h5ad"),
+    ("store import --store s --view v --matrix q.npy --dataset d --origin o", 64, "--ids"),
     // bad data
     ("search --queries short.npy --gallery g.npy --k 2 --out m.csv", 65, "short.npy"),
     ("search --queries text.npy --gallery g.npy --k 2 --out m.csv", 65, "is no .npy file"),

@@ -133,7 +133,7 @@ import Testing
     try ViewHeader.checkComparable(fp32, Sample.header("other@a"))
     let error = #expect(throws: Failure.self) { try ViewHeader.checkComparable(fp32, bf16) }
     let message = try #require(error).message
-    #expect(message.contains("test@a     hpav18@a") && message.contains("precision  fp32       bf16"), "\(message)")
+    #expect(message.contains("test@a  hpav18@a") && message.contains("precision  fp32    bf16"), "\(message)")
     let foreign = ViewHeader(
       name: "test@clip", dataset: "test", dimension: 512, origin: .import,
       lineage: Lineage(declaredOrigin: "CLIP", source: "e.npy", sourceSHA256: "00", programVersion: "1"), command: "c")

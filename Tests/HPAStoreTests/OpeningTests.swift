@@ -98,14 +98,15 @@ import Testing
     let store = try FeatureStore(sample.path, mode: .readOnly, mapSize: 1 << 20)
     #expect(try store.matrix(Sample.view).ids.count == 200)
     let grow = """
-      import lmdb, sys
+      import lmdb, sys, zlib
       with lmdb.open(sys.argv[1], map_size=1 << 28, max_dbs=9) as e:
         views = e.open_db(b'views')
         with e.begin(write=True) as t:
           header = t.get(sys.argv[2].encode(), db=views)
           junk = e.open_db(b'junk', txn=t)
           for i in range(3000): t.put(b'%d' % i, bytes(4000), db=junk)
-          t.put(b'second', header.replace(sys.argv[2].encode(), b'second'), db=views)
+          rest = header.split(b',', 1)[1].replace(sys.argv[2].encode(), b'second')
+          t.put(b'second', b'{"checksum":"%08x",' % zlib.crc32(rest) + rest, db=views)
       """
     try Python.run(grow, [sample.path, Sample.view])
     #expect(try store.views().map(\.name) == [Sample.view, "second"])

@@ -77,7 +77,8 @@ let package = Package(
       ]),
     .executableTarget(name: "hpa-feat", dependencies: ["HPACommands"], swiftSettings: swiftSettings),
 
-    .executableTarget(name: "store-bench", dependencies: ["HPACore", "HPAStore"], path: "Benchmarks/StoreBench", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "store-bench", dependencies: ["HPACore", "HPAStore"], path: "Benchmarks/StoreBench", swiftSettings: swiftSettings),
 
     // Tests.
     .target(name: "HPATestSupport", dependencies: ["HPACore"], path: "Tests/HPATestSupport", swiftSettings: swiftSettings),

@@ -18,7 +18,9 @@ private func best(of runs: Int, _ body: () throws -> Void) rethrows -> Double {
 /// Copies as many bytes as the matrix has from one resident array to another, with all processors.
 private func copyBandwidth(bytes: Int) throws -> Double {
   let threads = Parallel.availableThreads
-  let (source, target) = (UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096), UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096))
+  let (source, target) = (
+    UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096), UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
+  )
   defer {
     source.deallocate()
     target.deallocate()

@@ -84,7 +84,9 @@ extension Environment {
       }
       let contents = metas.sorted { $0.transaction > $1.transaction }.compactMap { try? Snapshot.Content($0, mapping, fileLength: length) }
       let wrecks = contents.map { Wreck($0, path: path) }.map { (wreck: $0, count: $0.count) }
-      guard let best = wrecks.reduce(nil as (wreck: Wreck, count: Int)?, { best, next in best.map { next.count > $0.count ? next : $0 } ?? next })
+      guard
+        let best = wrecks.reduce(
+          nil as (wreck: Wreck, count: Int)?, { best, next in best.map { next.count > $0.count ? next : $0 } ?? next })
       else { throw PageDamage(0, "and page 1 lead to no trees") }
       return best.wreck
     } catch let damage as PageDamage {

@@ -10,6 +10,8 @@ public final class FeatureStore: Sendable {
 
   public static let currentFormat = 1
   static let headers = "views"
+  /// Before the name of a view, the key of its header's second copy in the main database: one damaged page never takes both.
+  static let headerCopy = "header:"
   private static let meta = Array("meta".utf8)
 
   public let path: String
@@ -101,7 +103,10 @@ extension FeatureStore {
     try checkWritable()
     _ = try header(of: name)
     let headers = try headersDatabase()
-    try environment.drop(FeatureStore.databaseName(name)) { try $0.delete(headers, Array(name.utf8)) }
+    try environment.drop(FeatureStore.databaseName(name)) {
+      try $0.delete(headers, Array(name.utf8))
+      try $0.delete(Transaction.mainDatabase, Array((FeatureStore.headerCopy + name).utf8))
+    }
   }
 
   /// Gives the pages of dropped views back to the disk; returns the bytes of the data file before and after.
@@ -157,7 +162,9 @@ extension FeatureStore {
     var header = header
     header.updated = FeatureStore.now()
     header.format = ViewHeader.currentFormat
-    try transaction.put(headers, Array(header.name.utf8), Array(try header.json().utf8))
+    let json = Array(try header.json().utf8)
+    try transaction.put(headers, Array(header.name.utf8), json)
+    try transaction.put(Transaction.mainDatabase, Array((FeatureStore.headerCopy + header.name).utf8), json)
     return header
   }
 

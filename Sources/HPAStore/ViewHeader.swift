@@ -162,7 +162,8 @@ public struct ViewRequirement: Sendable, Equatable {
   func check(_ header: ViewHeader, path: String) throws {
     let pairs: [(String, stored: String?, wanted: String?)] = [
       ("checkpoint SHA-256", header.lineage.checkpointSHA256, checkpointSHA256), ("channel map", header.lineage.channelMap, channelMap),
-      ("size", header.lineage.size.map(String.init), size.map(String.init)), ("dimension", "\(header.dimension)", dimension.map(String.init)),
+      ("size", header.lineage.size.map(String.init), size.map(String.init)),
+      ("dimension", "\(header.dimension)", dimension.map(String.init)),
     ]
     let differences = pairs.filter { $0.wanted != nil && $0.stored != $0.wanted }
     guard !differences.isEmpty else { return }

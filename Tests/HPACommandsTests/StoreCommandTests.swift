@@ -22,7 +22,8 @@ import Testing
 
   private func take(_ name: String, _ file: String, origin: String, store: String = "s", in fixture: Fixture) throws {
     _ = try hpa(
-      "store import --store \(store) --view \(name) --matrix \(file).npy --ids \(file).csv --dataset \(file) --origin '\(origin)'", in: fixture)
+      "store import --store \(store) --view \(name) --matrix \(file).npy --ids \(file).csv --dataset \(file) --origin '\(origin)'",
+      in: fixture)
   }
 
   @Test func `Foreign embeddings are searched like our own, and never against those of another origin`() throws {

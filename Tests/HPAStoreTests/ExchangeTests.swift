@@ -91,7 +91,8 @@ import Testing
   @Test(
     .enabled(if: Python.isPresent, "needs scripts/setup test"),
     arguments: [
-      "n.savez(out, features=f, ids=i)", "n.savez_compressed(out, f.astype('f8'), ids=i)", "n.savez(out, features=f, ids=n.char.encode(i, 'utf8'))",
+      "n.savez(out, features=f, ids=i)", "n.savez_compressed(out, f.astype('f8'), ids=i)",
+      "n.savez(out, features=f, ids=n.char.encode(i, 'utf8'))",
     ])
   func `an archive of NumPy's is imported with its ids`(save: String) throws {
     let sample = try Sample(count: 40, dimension: 5)

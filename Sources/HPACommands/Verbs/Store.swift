@@ -115,7 +115,8 @@ extension Store {
         ("declared origin", header.lineage.declaredOrigin),
         ("source", header.lineage.source), ("  SHA-256", header.lineage.sourceSHA256), ("ids SHA-256", header.lineage.idsSHA256),
         ("program version", header.lineage.programVersion), ("command", header.command), ("created", header.created.ISO8601Format()),
-        ("updated", header.updated.ISO8601Format()), ("finished", header.finished?.ISO8601Format()), ("norms (min, mean, max)", norms), ("NaN or infinite", "\(summary.nonFinite)"),
+        ("updated", header.updated.ISO8601Format()), ("finished", header.finished?.ISO8601Format()), ("norms (min, mean, max)", norms),
+        ("NaN or infinite", "\(summary.nonFinite)"),
         ("all zero", "\(summary.zero)"), ("constant dimensions", Self.list(summary.constantDimensions)),
         ("contents SHA-256", summary.contentsSHA256),
       ]
@@ -162,7 +163,9 @@ extension Store {
       guard let first = damaged.first else { return }
       throw Failure(
         .badData, "\(damaged.count) damaged views", at: .file(store.store),
-        cure: "Run: hpa-feat store repair --store \(store.store) --view \(first.view), then again: \(try opened.header(of: first.view).command)")
+        cure:
+          "Run: hpa-feat store repair --store \(store.store) --view \(first.view), then again: \(try opened.header(of: first.view).command)"
+      )
     }
 
     private static func show(_ report: Report) {

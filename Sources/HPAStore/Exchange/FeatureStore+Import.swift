@@ -38,7 +38,9 @@ extension FeatureStore {
     }
     let archive = try NumpyArchive.read(path)
     guard let ids = try ids.map({ try ImageID.list(contentsOf: $0) }) ?? archive.ids else {
-      throw Failure(.badData, "holds no array 'ids'", at: .file(path), cure: "Save them along: numpy.savez(path, features=F, ids=I), or add --ids FILE.csv.")
+      throw Failure(
+        .badData, "holds no array 'ids'", at: .file(path),
+        cure: "Save them along: numpy.savez(path, features=F, ids=I), or add --ids FILE.csv.")
     }
     return try NamedRows(ids: ids, matrix: archive.features, path: path)
   }

@@ -45,7 +45,9 @@ enum NumpyArchive {
       throw Failure(.badData, "is no .npz file", at: .file(path), cure: "Write it with numpy.savez(path, features=F, ids=I).")
     }
     defer { zip_discard(archive) }
-    let names = (0..<max(0, zip_get_num_entries(archive, 0))).compactMap { zip_get_name(archive, zip_uint64_t($0), 0).map { String(cString: $0) } }
+    let names = (0..<max(0, zip_get_num_entries(archive, 0))).compactMap {
+      zip_get_name(archive, zip_uint64_t($0), 0).map { String(cString: $0) }
+    }
     let others = names.filter { $0 != "ids.npy" }
     guard let features = names.contains("features.npy") ? "features.npy" : others.count == 1 ? others.first : nil else {
       throw Failure(
@@ -68,7 +70,9 @@ enum NumpyArchive {
   }
 
   /// Gives what a member holds, piece by piece; libzip checks its CRC-32 at the end.
-  private static func forEachPiece(of name: String, _ archive: OpaquePointer, _ path: String, _ body: (ArraySlice<UInt8>) throws -> Void) throws {
+  private static func forEachPiece(of name: String, _ archive: OpaquePointer, _ path: String, _ body: (ArraySlice<UInt8>) throws -> Void)
+    throws
+  {
     let damaged = Failure(.badData, "its member \(name) is damaged", at: .file(path), cure: "Copy the file again.")
     guard let member = zip_fopen(archive, name, 0) else { throw damaged }
     defer { zip_fclose(member) }

@@ -19,7 +19,10 @@ struct LMDBError: Error {
       case MDB_VERSION_MISMATCH:
         (.badData, "The file was written by another LMDB version; export the views with that version and import them here.")
       case MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_BAD_TXN, MDB_PANIC:
-        (.badData, "The file is damaged. Restore it from a copy, or save what is readable: hpa-feat store salvage --store \(path) --out NEW.")
+        (
+          .badData,
+          "The file is damaged. Restore it from a copy, or save what is readable: hpa-feat store salvage --store \(path) --out NEW."
+        )
       case ENOMEM:
         (.unavailable, "The store does not fit into the address space that this program may use; see: ulimit -v.")
       case MDB_READERS_FULL: (.unavailable, "Too many programs read this store at once; wait for one to end.")

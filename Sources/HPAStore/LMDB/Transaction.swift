@@ -4,6 +4,9 @@ import CLMDB
 ///
 /// Bytes that it hands out belong to the memory map and are gone with it.
 struct Transaction: ~Copyable {
+  /// LMDB's number for the main database (MAIN_DBI), which is open as soon as a named one is.
+  static let mainDatabase: MDB_dbi = 1
+
   private let handle: OpaquePointer
 
   init(_ environment: OpaquePointer, isReadOnly: Bool) throws {

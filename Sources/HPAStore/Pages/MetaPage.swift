@@ -24,7 +24,9 @@ struct MetaPage: Equatable {
     guard bytes.loadUnaligned(fromByteOffset: 10, as: UInt16.self) == PageMap.Kind.meta.rawValue, word(16) == MetaPage.magic else {
       throw PageDamage(number, "is no first page of an LMDB file")
     }
-    guard word(20) == MetaPage.version else { throw PageDamage(number, "is of LMDB format \(word(20)); this program reads \(MetaPage.version)") }
+    guard word(20) == MetaPage.version else {
+      throw PageDamage(number, "is of LMDB format \(word(20)); this program reads \(MetaPage.version)")
+    }
     pageSize = Int(word(40))
     guard (512...65536).contains(pageSize), pageSize & (pageSize - 1) == 0,
       bytes.loadUnaligned(fromByteOffset: 44, as: UInt16.self) & 0xFF == MetaPage.integerKeys, long(136) < MetaPage.mostPages,

@@ -62,7 +62,9 @@ struct TreePage {
     let flags = start.load(fromByteOffset: 4, as: UInt16.self)
     let size = Int(start.load(as: UInt16.self)) | Int(start.load(fromByteOffset: 2, as: UInt16.self)) << 16
     guard flags <= Node.isTree else { throw PageDamage(number, "has a value of an unknown kind") }
-    guard room >= (flags == Node.isOverflow ? MemoryLayout<UInt64>.size : size) else { throw PageDamage(number, "has a value outside of it") }
+    guard room >= (flags == Node.isOverflow ? MemoryLayout<UInt64>.size : size) else {
+      throw PageDamage(number, "has a value outside of it")
+    }
     let key = UnsafeRawBufferPointer(start: start + TreePage.nodeHeader, count: keySize)
     return Node(key: key, flags: flags, size: size, data: start + TreePage.nodeHeader + keySize)
   }

@@ -85,13 +85,21 @@ struct Wreck {
     let main = walk(content.main)
     damage += main.gaps.map(\.damage)
     var trees: [String: Result<Tree, any Error>] = [:]
+    var copies: [(name: String, json: UnsafeRawBufferPointer)] = []
     for leaf in main.leaves {
       Wreck.forEachNode(of: leaf, content.main) { node in
-        guard node.flags == TreePage.Node.isTree else { return }
-        trees[String(decoding: node.key, as: UTF8.self)] = Result { try content.tree(node, page: leaf) }
+        let key = String(decoding: node.key, as: UTF8.self)
+        if node.flags == TreePage.Node.isTree {
+          trees[key] = Result { try content.tree(node, page: leaf) }
+        } else if key.hasPrefix(FeatureStore.headerCopy), let json = try? content.main.value(node, page: leaf) {
+          copies.append((String(key.dropFirst(FeatureStore.headerCopy.count)), json))
+        }
       }
     }
-    let headers = readHeaders(try? trees[FeatureStore.headers]?.get(), path)
+    var headers = readHeaders(try? trees[FeatureStore.headers]?.get(), path)
+    for (name, json) in copies where ViewHeader.isValid(name: name) && (headers[name] ?? nil) == nil {
+      headers.updateValue(Wreck.header(json, name: name, path: path), forKey: name)
+    }
     let prefix = FeatureStore.databaseName("")
     let names = Set(trees.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }).union(headers.keys)
     for name in names.sorted() {
@@ -118,12 +126,17 @@ struct Wreck {
       Wreck.forEachNode(of: leaf, tree) { node in
         let name = String(decoding: node.key, as: UTF8.self)
         guard ViewHeader.isValid(name: name), let json = try? tree.value(node, page: leaf) else { return }
-        let whole = try? ViewHeader(json: json, name: name, path: path)
-        headers.updateValue(whole ?? ViewHeader.mended(json, name: name, path: path), forKey: name)
-        if whole == nil { damage.append(PageDamage(leaf, "has a damaged header of view '\(name)'")) }
+        if (try? ViewHeader(json: json, name: name, path: path)) == nil {
+          damage.append(PageDamage(leaf, "has a damaged header of view '\(name)'"))
+        }
+        headers.updateValue(Wreck.header(json, name: name, path: path), forKey: name)
       }
     }
     return headers
+  }
+
+  private static func header(_ json: UnsafeRawBufferPointer, name: String, path: String) -> ViewHeader? {
+    (try? ViewHeader(json: json, name: name, path: path)) ?? ViewHeader.mended(json, name: name, path: path)
   }
 
   private mutating func leaveContestedPages(_ index: Int) {

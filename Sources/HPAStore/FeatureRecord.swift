@@ -59,13 +59,17 @@ extension ImageID {
   ///
   /// - Throws: `badData` for an empty id, or one longer than LMDB's keys.
   func key() throws -> [UInt8] {
-    let key = Array(text.utf8)
-    guard !key.isEmpty, key.count <= FeatureRecord.longestKey else {
+    try checkKey()
+    return Array(text.utf8)
+  }
+
+  func checkKey() throws {
+    let bytes = text.utf8.count
+    guard (1...FeatureRecord.longestKey).contains(bytes) else {
       throw Failure(
         .badData,
-        key.isEmpty ? "an id is empty" : "the id has \(key.count) bytes; a key of the store has at most \(FeatureRecord.longestKey)",
+        bytes == 0 ? "an id is empty" : "the id has \(bytes) bytes; a key of the store has at most \(FeatureRecord.longestKey)",
         at: .id(self), cure: "Give every image a name of 1 to \(FeatureRecord.longestKey) bytes.")
     }
-    return key
   }
 }

@@ -80,16 +80,16 @@ extension FeatureStore {
     try environment.write { transaction in
       var written = 0
       try batch.forEach { key, record in
-        if let present = try transaction.get(vectors, key) {
-          guard present.elementsEqual(record) else {
-            throw Failure(
-              .badData, "view '\(view)' has another vector for this id in \(source)",
-              at: .file(path, id: String(decoding: key, as: UTF8.self)),
-              cure: "Verify both stores (hpa-feat store verify); one of them is wrong.")
-          }
-        } else {
+        if try transaction.append(vectors, key, bytes: record.count, { $0.copyMemory(from: record) }) { return written += 1 }
+        guard let present = try transaction.get(vectors, key) else {
           try transaction.put(vectors, key, bytes: record.count) { $0.copyMemory(from: record) }
-          written += 1
+          return written += 1
+        }
+        guard present.elementsEqual(record) else {
+          throw Failure(
+            .badData, "view '\(view)' has another vector for this id in \(source)",
+            at: .file(path, id: String(decoding: key, as: UTF8.self)),
+            cure: "Verify both stores (hpa-feat store verify); one of them is wrong.")
         }
       }
       return written

@@ -28,6 +28,24 @@ extension FeatureStore {
     }
   }
 
+  /// The same into a matrix that is there already: no memory is asked for, which takes longer than the copying.
+  ///
+  /// - Throws: as `matrix`; `usage` where the matrix has another shape. What it holds then is not told.
+  public func values(_ name: String, into matrix: inout Matrix<Float>, allowIncomplete: Bool = false) throws {
+    try read(name) { header, tree in
+      if !allowIncomplete { try self.checkComplete(header) }
+      guard matrix.rows == tree.count, matrix.columns == header.dimension else {
+        throw Failure(
+          .usage, "view '\(name)' has \(tree.count) x \(header.dimension) values, the matrix \(matrix.rows) x \(matrix.columns)",
+          at: .file(path))
+      }
+      let scan = try ViewScan(header, tree)
+      try matrix.values.withUnsafeMutableBytes { bytes in
+        try self.fill(RowTarget(start: bytes.baseAddress, rowBytes: header.dimension * MemoryLayout<Float>.size), scan)
+      }
+    }
+  }
+
   /// The vector of one image.
   ///
   /// - Throws: `missingInput` for an unknown view; `badData` where the image has no vector, or a damaged one.
@@ -52,12 +70,14 @@ extension FeatureStore {
   }
 
   private func rows(_ scan: ViewScan) throws -> Matrix<Float> {
-    try FeatureStore.matrix(rows: scan.tree.count, columns: scan.header.dimension) { target in
-      _ = try scan.map { part in
-        try scan.forEach(in: part) { row, key, record in
-          try self.check(key, record, scan.header)
-          target.set(row, FeatureRecord.floats(record))
-        }
+    try FeatureStore.matrix(rows: scan.tree.count, columns: scan.header.dimension) { try self.fill($0, scan) }
+  }
+
+  private func fill(_ target: RowTarget, _ scan: ViewScan) throws {
+    _ = try scan.map { part in
+      try scan.forEach(in: part) { row, key, record in
+        try self.check(key, record, scan.header)
+        target.set(row, FeatureRecord.floats(record))
       }
     }
   }

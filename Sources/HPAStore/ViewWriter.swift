@@ -40,41 +40,54 @@ public final class ViewWriter: Sendable {
 
   /// Stores a batch in one transaction.
   ///
+  /// - Parameter range: which of the rows; all by default.
   /// - Throws: `badData` for an id outside the view's list, another number of features, or a NaN or infinite one: then nothing of the batch is
   ///   stored. `inputOutput` where the disk is full.
   @discardableResult
-  public func append(_ rows: NamedRows<Float>) throws -> Appended {
-    try check(rows)
+  public func append(_ rows: NamedRows<Float>, _ range: Range<Int>? = nil) throws -> Appended {
+    let range = range ?? rows.ids.indices
+    let vectors = try vectors(of: rows, range)
     // In key order, so that one page after the other is filled.
-    let keys = try rows.ids.enumerated().sorted { $0.element < $1.element }.map { (row: $0.offset, bytes: try $0.element.key()) }
+    let order = range.sorted { rows.ids[$0] < rows.ids[$1] }
     let bytes = FeatureRecord.bytes(dimension: header.dimension)
     return try store.environment.write { transaction in
       var written = 0
-      for key in keys {
-        guard try !store.isSound(key.bytes, in: databases.vectors, dimension: header.dimension, transaction) else { continue }
-        try transaction.put(databases.vectors, key.bytes, bytes: bytes) { place in
-          FeatureRecord.encode(rows.matrix[row: key.row], key: key.bytes, into: place)
+      for row in order {
+        let key = try rows.ids[row].key()
+        let isWritten = try transaction.append(databases.vectors, key, bytes: bytes) { place in
+          FeatureRecord.encode(vectors[row - range.lowerBound], key: key, into: place)
+        }
+        if !isWritten {
+          guard try !store.isSound(key, in: databases.vectors, dimension: header.dimension, transaction) else { continue }
+          try transaction.put(databases.vectors, key, bytes: bytes) { place in
+            FeatureRecord.encode(vectors[row - range.lowerBound], key: key, into: place)
+          }
         }
         written += 1
       }
-      return Appended(written: written, kept: keys.count - written)
+      return Appended(written: written, kept: range.count - written)
     }
   }
 
-  private func check(_ rows: NamedRows<Float>) throws {
+  /// The rows of a range, checked.
+  private func vectors(of rows: NamedRows<Float>, _ range: Range<Int>) throws -> [ArraySlice<Float>] {
     guard rows.matrix.columns == header.dimension else {
       throw Failure(
         .badData, "\(rows.matrix.columns) features for view '\(header.name)', which has \(header.dimension)", at: .file(store.path))
     }
-    if let stranger = rows.ids.first(where: { !allowed.contains($0) }) {
+    if let stranger = rows.ids[range].first(where: { !allowed.contains($0) }) {
       throw Failure(
         .badData, "the id is not in the list of view '\(header.name)'", at: .file(store.path, id: stranger.text),
         cure: "Begin the view with all its ids.")
     }
-    if let row = rows.matrix.firstRowNotFinite {
-      throw Failure(
-        .badData, "a feature is NaN or infinite", at: .file(store.path, id: rows.ids[row].text),
-        cure: "Look at the image and the checkpoint; --on-error skip leaves such images out.")
+    return try range.map { row in
+      let vector = rows.matrix[row: row]
+      guard vector.allSatisfy(\.isFinite) else {
+        throw Failure(
+          .badData, "a feature is NaN or infinite", at: .file(store.path, id: rows.ids[row].text),
+          cure: "Look at the image and the checkpoint; --on-error skip leaves such images out.")
+      }
+      return vector
     }
   }
 
@@ -127,13 +140,14 @@ extension FeatureStore {
     guard ViewHeader.dimensions.contains(header.dimension) else {
       throw Failure(.usage, "view '\(header.name)' has \(header.dimension) features an image")
     }
-    var seen = Set<[UInt8]>(minimumCapacity: expectedIDs.count)
-    for id in expectedIDs where try !seen.insert(id.key()).inserted {
+    for id in expectedIDs { try id.checkKey() }
+    let sorted = expectedIDs.sorted()
+    for (id, next) in zip(sorted, sorted.dropFirst()) where id == next {
       throw Failure(.badData, "the id stands twice in the list of view '\(header.name)'", at: .id(id), cure: "Keep one row for each id.")
     }
     var prepared = header
     prepared.count = expectedIDs.count
-    prepared.lineage.idsSHA256 = ContentHash.ids(expectedIDs)
+    prepared.lineage.idsSHA256 = ContentHash.sortedIDs(sorted)
     prepared.created = FeatureStore.now()
     return prepared
   }

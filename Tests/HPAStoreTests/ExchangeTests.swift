@@ -49,6 +49,11 @@ import Testing
     #expect(table.header.prefix(3) == ["Id", "f0", "f1"])
     #expect(table.rows.map { $0[0] } == sample.ids.map(\.text))
     #expect(table.rows.flatMap { $0.fields.dropFirst().map { Float($0) } } == sample.rows.matrix.values)
+    var values = Matrix<Float>(repeating: 7, rows: 200, columns: 128)
+    try store.values(Sample.view, into: &values)
+    #expect(try values == store.values(Sample.view) && values == store.matrix(Sample.view).matrix)
+    var narrow = Matrix<Float>(repeating: 7, rows: 200, columns: 127)
+    #expect(#expect(throws: Failure.self) { try store.values(Sample.view, into: &narrow) }?.kind == .usage)
   }
 
   @Test func `a table with tabs holds the same, and refuses an id with a tab`() throws {

@@ -22,7 +22,7 @@ extension FeatureStore {
     for start in stride(from: 0, to: rows.ids.count, by: FeatureStore.batch) {
       try Interruption.check()
       let range = start..<min(start + FeatureStore.batch, rows.ids.count)
-      try writer.append(NamedRows(ids: Array(rows.ids[range]), matrix: rows.matrix.selecting(rows: Array(range))))
+      try writer.append(rows, range)
       progress?.advance(by: range.count)
     }
     progress?.finish()

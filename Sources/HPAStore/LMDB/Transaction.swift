@@ -56,15 +56,25 @@ struct Transaction: ~Copyable {
 
   /// Stores a value of so many bytes, which `fill` writes in its place.
   func put(_ database: MDB_dbi, _ key: [UInt8], bytes: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) throws {
-    var value = MDB_val(mv_size: bytes, mv_data: nil)
-    // Keys that come in order fill their pages whole; LMDB says where one does not.
-    var code = withValue(of: key) { mdb_put(handle, database, &$0, &value, UInt32(MDB_RESERVE | MDB_APPEND)) }
-    if code == MDB_KEYEXIST {
-      value = MDB_val(mv_size: bytes, mv_data: nil)
-      code = withValue(of: key) { mdb_put(handle, database, &$0, &value, UInt32(MDB_RESERVE)) }
-    }
+    guard try !append(database, key, bytes: bytes, fill) else { return }
+    try LMDBError.check(reserve(database, key, bytes: bytes, flags: 0, fill))
+  }
+
+  /// The same behind the last key, where pages are filled whole; false, and nothing is stored, where the key belongs elsewhere or is there.
+  func append(_ database: MDB_dbi, _ key: [UInt8], bytes: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) throws -> Bool {
+    let code = reserve(database, key, bytes: bytes, flags: MDB_APPEND, fill)
+    guard code != MDB_KEYEXIST else { return false }
     try LMDBError.check(code)
-    fill(UnsafeMutableRawBufferPointer(start: value.mv_data, count: bytes))
+    return true
+  }
+
+  private func reserve(
+    _ database: MDB_dbi, _ key: [UInt8], bytes: Int, flags: Int32, _ fill: (UnsafeMutableRawBufferPointer) -> Void
+  ) -> Int32 {
+    var value = MDB_val(mv_size: bytes, mv_data: nil)
+    let code = withValue(of: key) { mdb_put(handle, database, &$0, &value, UInt32(MDB_RESERVE | flags)) }
+    if code == 0 { fill(UnsafeMutableRawBufferPointer(start: value.mv_data, count: bytes)) }
+    return code
   }
 
   func delete(_ database: MDB_dbi, _ key: [UInt8]) throws {

@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 # Tests see the inside of modules, so they are built apart from the program; optimised, since the numerical ones are heavy.
 TEST_BUILD := -c release -Xswiftc -enable-testing --scratch-path .build-test
 
-.PHONY: setup build demo test parity format lint install clean
+.PHONY: setup build demo test parity torture bench format lint install clean
 
 setup:
 	@scripts/setup build
@@ -35,11 +35,22 @@ parity:
 	@scripts/setup test
 	HPA_PARITY_SEED=$(SEED) swift test $(TEST_BUILD) --filter Parity
 
+# 200 kills of extract and merge; HPA_TEST_SEED repeats a run.
+torture:
+	@scripts/setup test
+	swift build $(TEST_BUILD) --build-tests
+	HPA_KILLS=200 swift test $(TEST_BUILD) --skip-build --filter KillTests
+
+# The store against py-lmdb and h5py.
+bench: build
+	@scripts/setup bench
+	.deps/python/bin/python Benchmarks/store.py
+
 format:
-	swift format --in-place --recursive Package.swift Sources Tests
+	swift format --in-place --recursive Package.swift Sources Tests Benchmarks
 
 lint:
-	swift format lint --strict --recursive Package.swift Sources Tests
+	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
 
 clean:
 	rm -rf .build .build-test .goldens

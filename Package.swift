@@ -8,6 +8,8 @@ let swiftSettings: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
 ]
 
+let optimised: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 func room(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: swiftSettings + settings)
 }
@@ -54,10 +56,12 @@ let package = Package(
       linkerSettings: [.linkedLibrary("faiss"), .linkedLibrary("gomp"), .linkedLibrary("openblas")]),
     .systemLibrary(name: "CLMDB"),
     .systemLibrary(name: "CDeflate"),
+    .systemLibrary(name: "CZip"),
+    // Opens the HDF5 library itself, at the first use.
+    .target(name: "CHDF5"),
     .systemLibrary(name: "COpenSSL"),
     .systemLibrary(name: "COpenBLAS"),
     .systemLibrary(name: "CCairo", pkgConfig: "cairo"),
-    .systemLibrary(name: "CZip"),
 
     // Rooms.
     room("HPACore", []),
@@ -65,9 +69,9 @@ let package = Package(
     room("HPAImages", ["HPACore", "CImageCodecs", "COpenSSL"]),
     room("HPADatasets", ["HPACore", "HPAImages"]),
     room("HPABackbones", ["HPACore", "HPATorch"]),
-    room("HPAStore", ["HPACore", "CLMDB", "CDeflate", "COpenSSL"]),
-    // Optimised in debug builds, too: its tests look at tens of millions of pairs.
-    room("HPAIndex", ["HPACore", "CFaissABI", "COpenBLAS"], settings: [.unsafeFlags(["-O"], .when(configuration: .debug))]),
+    // Optimised in debug builds, too: their tests look at every page of many stores, and at tens of millions of pairs.
+    room("HPAStore", ["HPACore", "CLMDB", "CDeflate", "CHDF5", "COpenSSL", "CZip"], settings: optimised),
+    room("HPAIndex", ["HPACore", "CFaissABI", "COpenBLAS"], settings: optimised),
     room("HPAStacker", ["HPACore", "HPATorch"]),
     room("HPABlend", ["HPACore"]),
     room("HPAPictures", ["HPACore", "CCairo"]),
@@ -79,11 +83,14 @@ let package = Package(
       ]),
     .executableTarget(name: "hpa-feat", dependencies: ["HPACommands"], swiftSettings: swiftSettings),
 
+    .executableTarget(
+      name: "store-bench", dependencies: ["HPACore", "HPAStore"], path: "Benchmarks/StoreBench", swiftSettings: swiftSettings),
+
     // Tests.
     .target(
       name: "HPATestSupport", dependencies: ["HPACore"], path: "Tests/HPATestSupport",
       // Optimised in debug builds, too: it compares networks number by number.
-      swiftSettings: swiftSettings + [.unsafeFlags(["-O"], .when(configuration: .debug))]),
+      swiftSettings: swiftSettings + optimised),
     tests("HPACore"),
     tests("HPATorch"),
     tests("HPAImages"),
@@ -94,7 +101,7 @@ let package = Package(
     tests("HPAStacker", ["HPATorch"]),
     tests("HPABlend"),
     tests("HPAPictures"),
-    tests("HPACommands", ["HPABackbones", "HPAImages", "HPATorch"]),
+    tests("HPACommands", ["HPABackbones", "HPAImages", "HPAStore", "HPATorch"]),
   ],
   cxxLanguageStandard: .cxx20
 )

@@ -19,11 +19,23 @@ struct EmbeddingReference {
 
   /// - Throws: `missingInput`, or `badData` for a damaged file, a wrong number of ids or an incomplete view.
   func load() throws -> NamedRows<Float> {
-    guard isFile else { return try FeatureStore(store, mode: .readOnly).matrix(name) }
+    guard isFile else { return try FeatureStore.reading(store).matrix(name) }
     let matrix: Matrix<Float> = try NumpyFile.read(name)
     guard let idsPath else { return try NamedRows(ids: Self.rowNumbers(matrix.rows), matrix: matrix, path: name) }
     return try NamedRows(ids: try ImageID.list(contentsOf: idsPath), matrix: matrix, path: idsPath)
   }
+
+  /// - Throws: `badData` with both sides where two views cannot be compared; nothing is known about files.
+  static func checkComparable(_ left: EmbeddingReference, _ right: EmbeddingReference) throws {
+    guard let first = try left.header(), let second = try right.header() else { return }
+    try ViewHeader.checkComparable(first, second)
+    let maps = [first, second].compactMap(\.lineage.channelMap)
+    if Set(maps).count == 2 {
+      Talk.say("note: channel maps differ (\(maps.joined(separator: ", "))): right only where the stains of one data set are grey files.")
+    }
+  }
+
+  private func header() throws -> ViewHeader? { isFile ? nil : try FeatureStore(store).header(of: name) }
 
   /// Row numbers of equal width, so that their order as ids is their order as numbers.
   private static func rowNumbers(_ count: Int) -> [ImageID] {

@@ -46,9 +46,14 @@ public final class ContentHash {
   }
 
   /// The hash of a set of ids: sorted by their UTF-8 bytes and joined by line feeds, so it does not depend on their order.
-  public static func ids(_ ids: some Sequence<ImageID>) -> String {
+  public static func ids(_ ids: some Sequence<ImageID>) -> String { sortedIDs(ids.sorted()) }
+
+  static func sortedIDs(_ ids: [ImageID]) -> String {
     var hash = IDsHash()
-    for id in ids.sorted() { Array(id.text.utf8).withUnsafeBytes { hash.add($0) } }
+    for id in ids {
+      var text = id.text
+      text.withUTF8 { hash.add(UnsafeRawBufferPointer($0)) }
+    }
     return hash.hexadecimal
   }
 }

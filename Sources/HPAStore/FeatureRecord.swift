@@ -1,4 +1,5 @@
 import CDeflate
+import Foundation
 import HPACore
 
 /// One feature vector as the store holds it: little-endian float32, then the CRC-32 (zlib's) of the key's bytes and the floats' bytes.
@@ -14,31 +15,42 @@ enum FeatureRecord {
   }
 
   static func bytes(dimension: Int) -> Int { dimension * MemoryLayout<Float>.size + checksumBytes }
+  static func dimension(bytes: Int) -> Int { (bytes - checksumBytes) / MemoryLayout<Float>.size }
 
-  static func encode(_ vector: ArraySlice<Float>, key: [UInt8]) -> [UInt8] {
-    var record: [UInt8] = []
-    record.reserveCapacity(bytes(dimension: vector.count))
-    vector.withUnsafeBytes { record.append(contentsOf: $0) }
-    let checksum = key.withUnsafeBytes { key in record.withUnsafeBytes { FeatureRecord.checksum(key, $0) } }
-    withUnsafeBytes(of: checksum.littleEndian) { record.append(contentsOf: $0) }
-    return record
+  /// Writes the record of a vector into `place`, which has `bytes(dimension:)` bytes.
+  static func encode(_ vector: ArraySlice<Float>, key: [UInt8], into place: UnsafeMutableRawBufferPointer) {
+    vector.withUnsafeBytes { place.copyMemory(from: $0) }
+    let floats = floats(UnsafeRawBufferPointer(place))
+    let checksum = key.withUnsafeBytes { FeatureRecord.checksum($0, floats) }
+    place.storeBytes(of: checksum.littleEndian, toByteOffset: floats.count, as: UInt32.self)
   }
 
+  @inline(__always)
   static func defect(key: UnsafeRawBufferPointer, record: UnsafeRawBufferPointer, dimension: Int) -> Defect? {
     guard record.count == bytes(dimension: dimension) else { return .length }
     let floats = self.floats(record)
     let stored = UInt32(littleEndian: record.loadUnaligned(fromByteOffset: floats.count, as: UInt32.self))
     guard stored == checksum(key, floats) else { return .checksum }
-    return String(validating: key, as: UTF8.self) == nil ? .key : nil
+    return isText(key) ? nil : .key
+  }
+
+  @inline(__always)
+  private static func isText(_ key: UnsafeRawBufferPointer) -> Bool {
+    key.allSatisfy { $0 < 0x80 } || String(validating: key, as: UTF8.self) != nil
   }
 
   /// The part of a record that holds the vector.
   static func floats(_ record: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-    UnsafeRawBufferPointer(rebasing: record.dropLast(checksumBytes))
+    UnsafeRawBufferPointer(start: record.baseAddress, count: max(0, record.count - checksumBytes))
   }
 
+  static func checksum(_ bytes: Data) -> UInt32 { bytes.withUnsafeBytes { libdeflate_crc32(0, $0.baseAddress, $0.count) } }
+
+  @inline(__always)
   private static func checksum(_ key: UnsafeRawBufferPointer, _ floats: UnsafeRawBufferPointer) -> UInt32 {
-    libdeflate_crc32(libdeflate_crc32(0, key.baseAddress, key.count), floats.baseAddress, floats.count)
+    // In a page of the store they lie side by side.
+    if let start = key.baseAddress, start + key.count == floats.baseAddress { return libdeflate_crc32(0, start, key.count + floats.count) }
+    return libdeflate_crc32(libdeflate_crc32(0, key.baseAddress, key.count), floats.baseAddress, floats.count)
   }
 }
 
@@ -47,13 +59,17 @@ extension ImageID {
   ///
   /// - Throws: `badData` for an empty id, or one longer than LMDB's keys.
   func key() throws -> [UInt8] {
-    let key = Array(text.utf8)
-    guard !key.isEmpty, key.count <= FeatureRecord.longestKey else {
+    try checkKey()
+    return Array(text.utf8)
+  }
+
+  func checkKey() throws {
+    let bytes = text.utf8.count
+    guard (1...FeatureRecord.longestKey).contains(bytes) else {
       throw Failure(
         .badData,
-        key.isEmpty ? "an id is empty" : "the id has \(key.count) bytes; a key of the store has at most \(FeatureRecord.longestKey)",
+        bytes == 0 ? "an id is empty" : "the id has \(bytes) bytes; a key of the store has at most \(FeatureRecord.longestKey)",
         at: .id(self), cure: "Give every image a name of 1 to \(FeatureRecord.longestKey) bytes.")
     }
-    return key
   }
 }

@@ -1,8 +1,7 @@
-import CLMDB
 import HPACore
 
 /// What stands in a view, for a person to look at.
-public struct ViewSummary: Sendable, Equatable {
+public struct ViewSummary: Codable, Sendable, Equatable {
   public let header: ViewHeader
   /// Vectors that are there now.
   public let count: Int
@@ -16,7 +15,7 @@ public struct ViewSummary: Sendable, Equatable {
   /// SHA-256 over all records in key order: key, a zero byte, the vector's bytes. Equal views have equal hashes, wherever and in which order they were written.
   public let contentsSHA256: String
 
-  public struct Norms: Sendable, Equatable {
+  public struct Norms: Codable, Sendable, Equatable {
     public let minimum: Double
     public let mean: Double
     public let maximum: Double
@@ -24,11 +23,17 @@ public struct ViewSummary: Sendable, Equatable {
 }
 
 /// What `verify` found.
-public struct VerifyReport: Sendable, Equatable {
-  public struct BadRecord: Sendable, Equatable {
+public struct VerifyReport: Codable, Sendable, Equatable {
+  public struct BadRecord: Codable, Sendable, Equatable {
     /// The key as text; bytes that are not UTF-8 are shown as U+FFFD.
     public let key: String
     public let reason: String
+
+    init(key: String, reason: String) { (self.key, self.reason) = (key, reason) }
+
+    init(key: UnsafeRawBufferPointer, _ defect: FeatureRecord.Defect) {
+      self.init(key: String(decoding: key, as: UTF8.self), reason: defect.rawValue)
+    }
   }
 
   public let count: Int
@@ -43,52 +48,54 @@ public struct VerifyReport: Sendable, Equatable {
 extension FeatureStore {
   /// Looks at every vector of a view. Damaged records throw, as in `matrix`.
   public func summary(of name: String) throws -> ViewSummary {
-    let view = try view(name)
-    return try environment.read { transaction in
-      var tally = Tally(dimension: view.header.dimension)
-      try transaction.forEach(view.database) { key, record in
-        try self.check(key, record, view.header)
+    try read(name) { header, tree in
+      var tally = Tally(dimension: header.dimension)
+      try ViewScan(header, tree).forEach { _, key, record in
+        try self.check(key, record, header)
         tally.add(key, FeatureRecord.floats(record))
-        if tally.count % 4096 == 0 { try Interruption.check() }
       }
-      return tally.summary(view.header)
+      return tally.summary(header)
     }
   }
 
   /// Checks the checksums of all records, or of `sample` records drawn by `seed`.
   public func verify(_ name: String, sample: Int? = nil, seed: UInt64 = 0) throws -> VerifyReport {
-    let view = try view(name)
-    return try environment.read { transaction in
-      let count = try transaction.count(view.database)
-      let chosen = sample.map { FeatureStore.sample($0, of: count, seed: seed) }
-      var (bad, checked): ([VerifyReport.BadRecord], Int) = ([], 0)
+    try read(name) { header, tree in
+      let scan = try ViewScan(header, tree)
+      let chosen = sample.map { FeatureStore.sample($0, of: tree.count, seed: seed) }
+      let bad = try scan.map { part in
+        var bad: [VerifyReport.BadRecord] = []
+        try scan.forEach(in: part) { row, key, record in
+          guard chosen?.contains(row) ?? true,
+            let defect = FeatureRecord.defect(key: key, record: record, dimension: header.dimension)
+          else { return }
+          bad.append(.init(key: key, defect))
+        }
+        return bad
+      }.flatMap { $0 }
       var ids = IDsHash()
-      try transaction.forEach(view.database) { key, record in
-        ids.add(key)
-        if ids.count % 4096 == 0 { try Interruption.check() }
-        guard chosen?.contains(ids.count - 1) ?? true else { return }
-        checked += 1
-        guard let defect = FeatureRecord.defect(key: key, record: record, dimension: view.header.dimension) else { return }
-        bad.append(.init(key: String(decoding: key, as: UTF8.self), reason: defect.rawValue))
-      }
-      let hasItsIDs = view.header.state == .writing || ids.hexadecimal == view.header.lineage.idsSHA256
-      return VerifyReport(count: count, checked: checked, bad: bad, hasItsIDs: hasItsIDs)
+      try scan.forEach { _, key, _ in ids.add(key) }
+      let hasItsIDs = header.state == .writing || ids.hexadecimal == header.lineage.idsSHA256
+      return VerifyReport(count: tree.count, checked: chosen?.count ?? tree.count, bad: bad, hasItsIDs: hasItsIDs)
     }
   }
 
   /// Removes the damaged records of a view, which goes back to state `writing` where any is missing; returns what was removed.
+  ///
+  /// - Throws: `badData` where the file itself is damaged: that is for `salvage`.
   public func repair(_ name: String) throws -> [VerifyReport.BadRecord] {
     try checkWritable()
-    let view = try view(name)
-    let headers = try headersDatabase()
+    _ = try header(of: name)
+    let (headers, vectors) = (try headersDatabase(), try vectorsDatabase(name))
     return try environment.write { transaction in
+      guard let header = try self.storedHeader(name, in: headers, transaction) else { return [] }
       var bad: [(key: [UInt8], record: VerifyReport.BadRecord)] = []
-      try transaction.forEach(view.database) { key, record in
-        guard let defect = FeatureRecord.defect(key: key, record: record, dimension: view.header.dimension) else { return }
-        bad.append((Array(key), .init(key: String(decoding: key, as: UTF8.self), reason: defect.rawValue)))
+      try transaction.forEach(vectors) { key, record in
+        guard let defect = FeatureRecord.defect(key: key, record: record, dimension: header.dimension) else { return }
+        bad.append((Array(key), .init(key: key, defect)))
       }
-      for (key, _) in bad { try transaction.delete(view.database, key) }
-      _ = try self.settleState(of: name, view.database, headers, transaction)
+      for (key, _) in bad { try transaction.delete(vectors, key) }
+      _ = try self.settleState(of: name, vectors, headers, transaction)
       return bad.map(\.record)
     }
   }

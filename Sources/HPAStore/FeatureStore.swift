@@ -10,23 +10,37 @@ public final class FeatureStore: Sendable {
 
   public static let currentFormat = 1
   static let headers = "views"
+  /// Before the name of a view, the key of its header's second copy in the main database: one damaged page never takes both.
+  static let headerCopy = "header:"
   private static let meta = Array("meta".utf8)
 
   public let path: String
   public let mode: Mode
+  /// What a reader should know: that the store lies on a network file system.
+  public let warning: String?
   let environment: Environment
 
   /// Opens a store; with `.readWrite`, makes it where there is none.
   ///
+  /// - Parameter allowsNetwork: write to a network file system, too: the caller knows that no other computer does so.
   /// - Throws: `missingInput` where there is none to read; `badData` for a folder that holds something else, a damaged file or a newer format;
-  ///   `cannotCreate`.
-  public convenience init(_ path: String, mode: Mode = .readOnly) throws {
-    try self.init(path, mode: mode, mapSize: Environment.firstMapSize)
+  ///   `cannotCreate`; `unavailable` for writing to a network file system.
+  public convenience init(_ path: String, mode: Mode = .readOnly, allowsNetwork: Bool = false) throws {
+    try self.init(
+      path, mode: mode, mapSize: Environment.firstMapSize, network: NetworkFileSystem.name(of: path), allowsNetwork: allowsNetwork)
   }
 
-  init(_ path: String, mode: Mode, mapSize: Int) throws {
+  /// - Parameter network: the network file system on which the folder lies.
+  init(_ path: String, mode: Mode, mapSize: Int, network: String? = nil, allowsNetwork: Bool = false) throws {
+    if let network, mode == .readWrite, !allowsNetwork {
+      throw Failure(
+        .unavailable, "the store lies on \(network), a network file system, where computers that write at the same time ruin it",
+        at: .file(path),
+        cure: "Write it on a local disk and copy it there, or, where no other computer uses it, add --allow-network.")
+    }
     self.path = path
     self.mode = mode
+    warning = network.map { "\(path) lies on \($0), a network file system: read it only while no other computer writes to it." }
     environment = try Environment.open(path, isReadOnly: mode == .readOnly, mapSize: mapSize)
     try checkFormat()
   }
@@ -36,9 +50,8 @@ public final class FeatureStore: Sendable {
   private struct Meta: Codable { let format: Int }
 
   private func checkFormat() throws {
-    guard let main = try environment.database("") else { return }
-    let (meta, isEmpty) = try environment.read { transaction in
-      (try transaction.get(main, FeatureStore.meta).map { Data($0) }, try transaction.count(main) == 0)
+    let (meta, isEmpty) = try environment.read { snapshot in
+      (try snapshot.main.get(FeatureStore.meta).map { Data($0) }, snapshot.main.count == 0)
     }
     guard let meta else {
       guard isEmpty else {
@@ -46,6 +59,7 @@ public final class FeatureStore: Sendable {
           .badData, "is an LMDB folder, but no feature store", at: .file(path), cure: "Give the folder that hpa-feat extract wrote.")
       }
       guard mode == .readWrite else { return }
+      let main = try environment.database(nil)
       return try environment.write { try $0.put(main, FeatureStore.meta, Array("{\"format\":\(FeatureStore.currentFormat)}".utf8)) }
     }
     guard let format = try? JSONDecoder().decode(Meta.self, from: meta).format else {
@@ -68,35 +82,31 @@ public final class FeatureStore: Sendable {
 // MARK: Views
 
 extension FeatureStore {
-  /// A view's header, and the database with its vectors.
-  struct View {
-    let header: ViewHeader
-    let database: MDB_dbi
-  }
-
   /// The headers of all views, by name.
-  public func views() throws -> [ViewHeader] {
-    guard let headers = try environment.database(FeatureStore.headers) else { return [] }
-    return try environment.read { transaction in
-      var found: [ViewHeader] = []
-      try transaction.forEach(headers) { name, json in
-        found.append(try ViewHeader(json: json, name: String(decoding: name, as: UTF8.self), path: path))
-      }
-      return found
+  public func views() throws -> [ViewHeader] { try environment.read { try self.views($0) } }
+
+  private func views(_ snapshot: borrowing Snapshot) throws -> [ViewHeader] {
+    var found: [ViewHeader] = []
+    try snapshot.tree(FeatureStore.headers)?.forEach { name, json in
+      found.append(try ViewHeader(json: json, name: String(decoding: name, as: UTF8.self), path: path))
     }
+    return found
   }
 
   /// - Throws: `missingInput` that lists the views there are.
-  public func header(of name: String) throws -> ViewHeader { try view(name).header }
+  public func header(of name: String) throws -> ViewHeader { try read(name) { header, _ in header } }
 
   /// Removes a view. Its pages serve later writes; `compact` gives them back to the disk.
   ///
   /// - Throws: `missingInput` where there is no such view.
   public func drop(_ name: String) throws {
     try checkWritable()
-    let headers = try headersDatabase()
     _ = try header(of: name)
-    try environment.drop(FeatureStore.databaseName(name)) { try $0.delete(headers, Array(name.utf8)) }
+    let headers = try headersDatabase()
+    try environment.drop(FeatureStore.databaseName(name)) {
+      try $0.delete(headers, Array(name.utf8))
+      try $0.delete(Transaction.mainDatabase, Array((FeatureStore.headerCopy + name).utf8))
+    }
   }
 
   /// Gives the pages of dropped views back to the disk; returns the bytes of the data file before and after.
@@ -117,30 +127,31 @@ extension FeatureStore {
 
   static func databaseName(_ view: String) -> String { "view:" + view }
 
-  func view(_ name: String) throws -> View {
-    guard let header = try storedHeader(name), let database = try environment.database(FeatureStore.databaseName(name)) else {
-      let names = try views().map(\.name)
-      throw Failure(
-        .missingInput, "there is no view '\(name)'", at: .file(path),
-        cure: names.isEmpty ? "The store is empty; hpa-feat extract fills it." : "Its views are: \(names.joined(separator: ", ")).")
+  /// Runs `body` on the header of a view and the tree of its records, of one moment.
+  ///
+  /// - Throws: `missingInput` that lists the views there are; `badData` for a damaged file.
+  func read<Result>(_ name: String, _ body: (ViewHeader, Tree) throws -> Result) throws -> Result {
+    try environment.read { snapshot in
+      guard let json = try snapshot.tree(FeatureStore.headers)?.get(Array(name.utf8)) else {
+        let names = try self.views(snapshot).map(\.name)
+        throw Failure(
+          .missingInput, "there is no view '\(name)'", at: .file(path),
+          cure: names.isEmpty ? "The store is empty; hpa-feat extract fills it." : "Its views are: \(names.joined(separator: ", ")).")
+      }
+      let header = try ViewHeader(json: json, name: name, path: path)
+      guard let tree = try snapshot.tree(FeatureStore.databaseName(name)) else {
+        throw Failure(
+          .badData, "view '\(name)' has a header and no vectors", at: .file(path),
+          cure: "Remove it: hpa-feat store drop --store \(path) --view \(name).")
+      }
+      return try body(header, tree)
     }
-    return View(header: header, database: database)
   }
 
-  func headersDatabase() throws -> MDB_dbi { try requiredDatabase(FeatureStore.headers) }
+  func headersDatabase() throws -> MDB_dbi { try environment.database(FeatureStore.headers) }
 
-  /// Makes the database where it is missing.
-  func requiredDatabase(_ name: String) throws -> MDB_dbi {
-    guard let database = try environment.database(name, creating: true) else {
-      throw Failure(.software, "LMDB made no database '\(name)'", at: .file(path))
-    }
-    return database
-  }
-
-  private func storedHeader(_ name: String) throws -> ViewHeader? {
-    guard let headers = try environment.database(FeatureStore.headers) else { return nil }
-    return try environment.read { try self.storedHeader(name, in: headers, $0) }
-  }
+  /// Where the vectors of a view are written; made where it is missing.
+  func vectorsDatabase(_ view: String) throws -> MDB_dbi { try environment.database(FeatureStore.databaseName(view)) }
 
   func storedHeader(_ name: String, in headers: MDB_dbi, _ transaction: borrowing Transaction) throws -> ViewHeader? {
     try transaction.get(headers, Array(name.utf8)).map { try ViewHeader(json: $0, name: name, path: path) }
@@ -150,7 +161,10 @@ extension FeatureStore {
   func put(_ header: ViewHeader, in headers: MDB_dbi, _ transaction: borrowing Transaction) throws -> ViewHeader {
     var header = header
     header.updated = FeatureStore.now()
-    try transaction.put(headers, Array(header.name.utf8), Array(try header.json().utf8))
+    header.format = ViewHeader.currentFormat
+    let json = Array(try header.json().utf8)
+    try transaction.put(headers, Array(header.name.utf8), json)
+    try transaction.put(Transaction.mainDatabase, Array((FeatureStore.headerCopy + header.name).utf8), json)
     return header
   }
 

@@ -12,10 +12,11 @@ public struct ViewHeader: Codable, Sendable, Equatable {
     case `import`
   }
 
-  public static let currentFormat = 1
+  /// 2 brought the checksum.
+  public static let currentFormat = 2
   static let dimensions = 1...1 << 20
 
-  public private(set) var format = ViewHeader.currentFormat
+  public internal(set) var format = ViewHeader.currentFormat
   public let name: String
   public let dataset: String
   public let dimension: Int
@@ -28,6 +29,8 @@ public struct ViewHeader: Codable, Sendable, Equatable {
   public let command: String
   public internal(set) var created = Date(timeIntervalSince1970: 0)
   public internal(set) var updated = Date(timeIntervalSince1970: 0)
+  /// When it became complete.
+  public internal(set) var finished: Date?
 
   public init(name: String, dataset: String, dimension: Int, origin: Origin = .extract, lineage: Lineage, command: String) {
     self.name = name
@@ -54,8 +57,12 @@ public struct Lineage: Codable, Sendable, Equatable {
   public var size: Int?
   /// `fp32` or `bf16`.
   public var precision: String?
-  /// How images were brought to `size`, such as `bilinear from 1024`.
+  /// How images were brought to `size`, such as `linear`.
+  public var resize: String?
+  /// What was done to the pixels then, such as `value / 255`.
   public var preprocessing: String?
+  /// What made imported embeddings, as the person who brought them said.
+  public var declaredOrigin: String?
   /// File name of imported embeddings, and the SHA-256 of its bytes.
   public var source: String?
   public var sourceSHA256: String?
@@ -65,7 +72,8 @@ public struct Lineage: Codable, Sendable, Equatable {
 
   public init(
     checkpoint: String? = nil, checkpointSHA256: String? = nil, backbone: String? = nil, channelMap: String? = nil, size: Int? = nil,
-    precision: String? = nil, preprocessing: String? = nil, source: String? = nil, sourceSHA256: String? = nil, programVersion: String
+    precision: String? = nil, resize: String? = nil, preprocessing: String? = nil, declaredOrigin: String? = nil, source: String? = nil,
+    sourceSHA256: String? = nil, programVersion: String
   ) {
     self.checkpoint = checkpoint
     self.checkpointSHA256 = checkpointSHA256
@@ -73,7 +81,9 @@ public struct Lineage: Codable, Sendable, Equatable {
     self.channelMap = channelMap
     self.size = size
     self.precision = precision
+    self.resize = resize
     self.preprocessing = preprocessing
+    self.declaredOrigin = declaredOrigin
     self.source = source
     self.sourceSHA256 = sourceSHA256
     self.programVersion = programVersion
@@ -98,28 +108,95 @@ extension ViewHeader {
     }
   }
 
-  private var identity: [(property: String, value: String?)] {
-    [
-      ("dataset", dataset), ("dimension", "\(dimension)"), ("origin", origin.rawValue),
-      ("checkpoint SHA-256", lineage.checkpointSHA256), ("backbone", lineage.backbone), ("channel map", lineage.channelMap),
-      ("size", lineage.size.map(String.init)), ("precision", lineage.precision), ("preprocessing", lineage.preprocessing),
+  private typealias Property = (property: String, value: String?)
+
+  private var identity: [Property] {
+    [("dataset", dataset), ("channel map", lineage.channelMap)] + making + [
       ("source", lineage.source), ("source SHA-256", lineage.sourceSHA256), ("program version", lineage.programVersion),
       ("number of ids", "\(count)"), ("ids SHA-256", lineage.idsSHA256),
     ]
   }
+
+  /// What two views must share for their features to be compared. The channel map is not among it: data sets have different files.
+  private var making: [Property] {
+    [
+      ("dimension", "\(dimension)"), ("origin", origin.rawValue), ("declared origin", lineage.declaredOrigin),
+      ("checkpoint SHA-256", lineage.checkpointSHA256), ("backbone", lineage.backbone), ("size", lineage.size.map(String.init)),
+      ("resize", lineage.resize), ("precision", lineage.precision), ("preprocessing", lineage.preprocessing),
+    ]
+  }
+
+  /// - Throws: `badData` that shows both views side by side where their features cannot be compared: made by different checkpoints or
+  ///   preprocessing, of different dimension, or of one data set with different channel maps.
+  public static func checkComparable(_ left: ViewHeader, _ right: ViewHeader) throws {
+    let isOneDataset = left.dataset == right.dataset
+    let maps = { (header: ViewHeader) in isOneDataset ? [("channel map", header.lineage.channelMap)] : [] }
+    let pairs = zip(left.making + maps(left), right.making + maps(right)).filter { $0.value != $1.value }
+    guard !pairs.isEmpty else { return }
+    let rows = [("", left.name, right.name)] + pairs.map { ($0.property, $0.value ?? "none", $1.value ?? "none") }
+    let (first, second) = (rows.map(\.0.count).max() ?? 0, rows.map(\.1.count).max() ?? 0)
+    let pad = { (text: String, width: Int) in text + String(repeating: " ", count: width + 2 - text.count) }
+    throw Failure(
+      .badData,
+      "the features of '\(left.name)' and '\(right.name)' were made in different ways and cannot be compared:\n"
+        + rows.map { "    " + pad($0.0, first) + pad($0.1, second) + $0.2 }.joined(separator: "\n"),
+      cure: "Extract both with the same checkpoint and options.")
+  }
 }
 
+/// What a reader relies on; nil leaves a property open.
+public struct ViewRequirement: Sendable, Equatable {
+  public var checkpointSHA256: String?
+  public var channelMap: String?
+  public var size: Int?
+  public var dimension: Int?
+
+  public init(checkpointSHA256: String? = nil, channelMap: String? = nil, size: Int? = nil, dimension: Int? = nil) {
+    self.checkpointSHA256 = checkpointSHA256
+    self.channelMap = channelMap
+    self.size = size
+    self.dimension = dimension
+  }
+
+  /// - Throws: `badData` with both sides where a view is another one than the reader relies on.
+  func check(_ header: ViewHeader, path: String) throws {
+    let pairs: [(String, stored: String?, wanted: String?)] = [
+      ("checkpoint SHA-256", header.lineage.checkpointSHA256, checkpointSHA256), ("channel map", header.lineage.channelMap, channelMap),
+      ("size", header.lineage.size.map(String.init), size.map(String.init)),
+      ("dimension", "\(header.dimension)", dimension.map(String.init)),
+    ]
+    let differences = pairs.filter { $0.wanted != nil && $0.stored != $0.wanted }
+    guard !differences.isEmpty else { return }
+    throw Failure(
+      .badData,
+      "view '\(header.name)' is not the one that is wanted here:\n    "
+        + differences.map { "\($0.0): stored \($0.stored ?? "none"), wanted \($0.wanted ?? "none")" }.joined(separator: "\n    "),
+      at: .file(path), cure: "It was made by: \(header.command). Drop it and extract it again, or name another view.")
+  }
+}
+
+// MARK: As bytes
+
 extension ViewHeader {
-  /// - Throws: `badData` for JSON that is no header, or a header of a newer format.
+  private static let checksumStart = Array("{\"checksum\":\"".utf8)
+  /// The checksum with its name and comma, in front of everything that it covers.
+  private static let checksumBytes = checksumStart.count + 10
+
+  /// - Throws: `badData` for JSON that is no header or was changed since it was written, or a header of a newer format.
   init(json: UnsafeRawBufferPointer, name: String, path: String) throws {
     let decoder = JSONDecoder()
     decoder.dateDecodingStrategy = .iso8601
     struct Format: Decodable { let format: Int }
     let data = Data(json)
-    if let format = try? decoder.decode(Format.self, from: data).format, format > ViewHeader.currentFormat {
+    let format = (try? decoder.decode(Format.self, from: data))?.format ?? ViewHeader.currentFormat
+    guard format <= ViewHeader.currentFormat else {
       throw Failure(
         .badData, "view '\(name)' has format \(format); this program reads up to \(ViewHeader.currentFormat)", at: .file(path),
         cure: "Use a newer hpa-feat.")
+    }
+    // The first format had no checksum.
+    guard data.starts(with: ViewHeader.checksumStart) ? ViewHeader.hasItsChecksum(data) : format == 1 else {
+      throw ViewHeader.damaged(name, "its checksum is wrong", path: path)
     }
     do {
       self = try decoder.decode(ViewHeader.self, from: data)
@@ -131,15 +208,39 @@ extension ViewHeader {
     }
   }
 
-  private static func damaged(_ name: String, _ reason: String, path: String) -> Failure {
-    Failure(.badData, "the header of view '\(name)' is damaged: \(reason)", at: .file(path), cure: "Drop the view and extract it again.")
+  private static func hasItsChecksum(_ json: Data) -> Bool {
+    json.count > checksumBytes && json.prefix(checksumBytes) == Data(checksum(of: json.dropFirst(checksumBytes)))
   }
 
-  /// One line of JSON with sorted keys, times in UTC (ISO 8601).
+  private static func checksum(of rest: Data) -> [UInt8] {
+    let digits = String(FeatureRecord.checksum(rest), radix: 16)
+    return checksumStart + Array((String(repeating: "0", count: 8 - digits.count) + digits + "\",").utf8)
+  }
+
+  private static func damaged(_ name: String, _ reason: String, path: String) -> Failure {
+    Failure(
+      .badData, "the header of view '\(name)' is damaged: \(reason)", at: .file(path),
+      cure: "Save what is whole into a new store: hpa-feat store salvage --store \(path) --out NEW.")
+  }
+
+  /// One line of JSON: the checksum (CRC-32 of all that follows its comma), then the other keys sorted; times in UTC (ISO 8601).
   public func json() throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.dateEncodingStrategy = .iso8601
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
+    let rest = try encoder.encode(self).dropFirst()
+    return String(decoding: ViewHeader.checksum(of: rest) + rest, as: UTF8.self)
+  }
+
+  /// The header that this JSON was before one bit of it was turned over; nil where no one bit makes its checksum right.
+  static func mended(_ json: UnsafeRawBufferPointer, name: String, path: String) -> ViewHeader? {
+    var bytes = Array(json)
+    for place in 0..<bytes.count * 8 {
+      bytes[place / 8] ^= 1 << UInt8(place % 8)
+      defer { bytes[place / 8] ^= 1 << UInt8(place % 8) }
+      guard hasItsChecksum(Data(bytes)) else { continue }
+      return bytes.withUnsafeBytes { try? ViewHeader(json: $0, name: name, path: path) }
+    }
+    return nil
   }
 }

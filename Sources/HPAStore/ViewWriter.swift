@@ -28,44 +28,66 @@ public final class ViewWriter: Sendable {
     self.part = part
     self.databases = databases
     allowed = Set(expected)
-    missing = try store.environment.read { transaction in
-      try part.filter { try !store.isSound($0, in: databases.vectors, dimension: header.dimension, transaction) }
+    missing = try store.read(header.name) { header, tree in
+      guard tree.count > 0 else { return part }
+      return try part.filter { id in
+        let key = try id.key()
+        guard let record = try tree.get(key) else { return true }
+        return key.withUnsafeBytes { FeatureRecord.defect(key: $0, record: record, dimension: header.dimension) } != nil
+      }
     }
   }
 
   /// Stores a batch in one transaction.
   ///
+  /// - Parameter range: which of the rows; all by default.
   /// - Throws: `badData` for an id outside the view's list, another number of features, or a NaN or infinite one: then nothing of the batch is
   ///   stored. `inputOutput` where the disk is full.
   @discardableResult
-  public func append(_ rows: NamedRows<Float>) throws -> Appended {
-    try check(rows)
-    let keys = try rows.ids.map { try $0.key() }
+  public func append(_ rows: NamedRows<Float>, _ range: Range<Int>? = nil) throws -> Appended {
+    let range = range ?? rows.ids.indices
+    let vectors = try vectors(of: rows, range)
+    // In key order, so that one page after the other is filled.
+    let order = range.sorted { rows.ids[$0] < rows.ids[$1] }
+    let bytes = FeatureRecord.bytes(dimension: header.dimension)
     return try store.environment.write { transaction in
       var written = 0
-      for (row, key) in keys.enumerated() {
-        guard try !store.isSound(rows.ids[row], in: databases.vectors, dimension: header.dimension, transaction) else { continue }
-        try transaction.put(databases.vectors, key, FeatureRecord.encode(rows.matrix[row: row], key: key))
+      for row in order {
+        let key = try rows.ids[row].key()
+        let isWritten = try transaction.append(databases.vectors, key, bytes: bytes) { place in
+          FeatureRecord.encode(vectors[row - range.lowerBound], key: key, into: place)
+        }
+        if !isWritten {
+          guard try !store.isSound(key, in: databases.vectors, dimension: header.dimension, transaction) else { continue }
+          try transaction.put(databases.vectors, key, bytes: bytes) { place in
+            FeatureRecord.encode(vectors[row - range.lowerBound], key: key, into: place)
+          }
+        }
         written += 1
       }
-      return Appended(written: written, kept: keys.count - written)
+      return Appended(written: written, kept: range.count - written)
     }
   }
 
-  private func check(_ rows: NamedRows<Float>) throws {
+  /// The rows of a range, checked.
+  private func vectors(of rows: NamedRows<Float>, _ range: Range<Int>) throws -> [ArraySlice<Float>] {
     guard rows.matrix.columns == header.dimension else {
       throw Failure(
         .badData, "\(rows.matrix.columns) features for view '\(header.name)', which has \(header.dimension)", at: .file(store.path))
     }
-    if let stranger = rows.ids.first(where: { !allowed.contains($0) }) {
+    if let stranger = rows.ids[range].first(where: { !allowed.contains($0) }) {
       throw Failure(
         .badData, "the id is not in the list of view '\(header.name)'", at: .file(store.path, id: stranger.text),
         cure: "Begin the view with all its ids.")
     }
-    if let row = rows.matrix.firstRowNotFinite {
-      throw Failure(
-        .badData, "a feature is NaN or infinite", at: .file(store.path, id: rows.ids[row].text),
-        cure: "Look at the image and the checkpoint; --on-error skip leaves such images out.")
+    return try range.map { row in
+      let vector = rows.matrix[row: row]
+      guard vector.allSatisfy(\.isFinite) else {
+        throw Failure(
+          .badData, "a feature is NaN or infinite", at: .file(store.path, id: rows.ids[row].text),
+          cure: "Look at the image and the checkpoint; --on-error skip leaves such images out.")
+      }
+      return vector
     }
   }
 
@@ -74,6 +96,8 @@ public final class ViewWriter: Sendable {
   /// - Throws: `badData` that names the first id of this writer's part that is still missing.
   public func finish() throws -> ViewHeader {
     try store.environment.write { transaction in
+      let settled = try store.settleState(of: header.name, databases.vectors, databases.headers, transaction)
+      guard settled.state != .complete else { return settled }
       let missing = try part.filter { try transaction.get(databases.vectors, try $0.key()) == nil }
       if let first = missing.first {
         throw Failure(
@@ -81,7 +105,7 @@ public final class ViewWriter: Sendable {
           at: .file(store.path, id: first.text),
           cure: "Run the same command again; it does what is missing.")
       }
-      return try store.settleState(of: header.name, databases.vectors, databases.headers, transaction)
+      return settled
     }
   }
 }
@@ -97,7 +121,7 @@ extension FeatureStore {
   public func beginView(_ header: ViewHeader, expectedIDs: [ImageID], part: [ImageID]? = nil) throws -> ViewWriter {
     try checkWritable()
     let wanted = try prepared(header, expectedIDs: expectedIDs)
-    let databases = (headers: try headersDatabase(), vectors: try requiredDatabase(FeatureStore.databaseName(header.name)))
+    let databases = (headers: try headersDatabase(), vectors: try vectorsDatabase(header.name))
     let begun = try environment.write { transaction in try self.begin(wanted, in: databases.headers, transaction) }
     let writer = try ViewWriter(store: self, header: begun, part: part ?? expectedIDs, expected: expectedIDs, databases: databases)
     if !writer.missing.isEmpty, begun.state == .complete {
@@ -106,7 +130,8 @@ extension FeatureStore {
     return writer
   }
 
-  private func prepared(_ header: ViewHeader, expectedIDs: [ImageID]) throws -> ViewHeader {
+  /// The header with what follows from its ids.
+  func prepared(_ header: ViewHeader, expectedIDs: [ImageID]) throws -> ViewHeader {
     guard ViewHeader.isValid(name: header.name) else {
       throw Failure(
         .usage, "'\(header.name)' is no name for a view",
@@ -115,13 +140,14 @@ extension FeatureStore {
     guard ViewHeader.dimensions.contains(header.dimension) else {
       throw Failure(.usage, "view '\(header.name)' has \(header.dimension) features an image")
     }
-    var seen = Set<[UInt8]>(minimumCapacity: expectedIDs.count)
-    for id in expectedIDs where try !seen.insert(id.key()).inserted {
+    for id in expectedIDs { try id.checkKey() }
+    let sorted = expectedIDs.sorted()
+    for (id, next) in zip(sorted, sorted.dropFirst()) where id == next {
       throw Failure(.badData, "the id stands twice in the list of view '\(header.name)'", at: .id(id), cure: "Keep one row for each id.")
     }
     var prepared = header
     prepared.count = expectedIDs.count
-    prepared.lineage.idsSHA256 = ContentHash.ids(expectedIDs)
+    prepared.lineage.idsSHA256 = ContentHash.sortedIDs(sorted)
     prepared.created = FeatureStore.now()
     return prepared
   }
@@ -142,8 +168,7 @@ extension FeatureStore {
       at: .file(path), cure: "Give another --view NAME, or remove it: hpa-feat store drop --store \(path) --view \(stored.name).")
   }
 
-  func isSound(_ id: ImageID, in vectors: MDB_dbi, dimension: Int, _ transaction: borrowing Transaction) throws -> Bool {
-    let key = try id.key()
+  func isSound(_ key: [UInt8], in vectors: MDB_dbi, dimension: Int, _ transaction: borrowing Transaction) throws -> Bool {
     guard let record = try transaction.get(vectors, key) else { return false }
     return key.withUnsafeBytes { FeatureRecord.defect(key: $0, record: record, dimension: dimension) } == nil
   }
@@ -165,6 +190,7 @@ extension FeatureStore {
     }
     guard header.state != state else { return header }
     header.state = state
+    header.finished = state == .complete ? FeatureStore.now() : nil
     return try put(header, in: headers, transaction)
   }
 }

@@ -137,7 +137,7 @@ import Testing
 }
 
 /// A network that was never trained: its features still tell pictures apart.
-private enum RandomCheckpoint {
+enum RandomCheckpoint {
   static func write(backbone: String, size: Int, seed: UInt64, to path: String) throws {
     let network = try Network(try Backbone.named(backbone), seed: seed)
     try SafetensorsFile.write(try network.store.items(), metadata: ["backbone": backbone, "size": "\(size)"], to: path)

@@ -67,6 +67,8 @@ import Testing
     ("report --scores s.npy --plots p", 64, "also needs --ids, --labels"),
     ("report --log five.csv", 64, "Add --plots"),
     ("report --plots p", 64, "goes with --scores"),
+    ("store export --store s --view v --out v.xyz", 64, ".h5ad"),
+    ("store import --store s --view v --matrix q.npy --dataset d --origin o", 64, "--ids"),
     // bad data
     ("report --log five.csv --plots p", 65, "no column 'Epoch'"),
     ("report --scores s.npy --ids four.csv --labels labels.csv --plots p", 65, "s.npy"),

@@ -44,11 +44,119 @@ import Testing
     let (matrix, ids) = (sample.folder.path("m.npy"), sample.folder.path("i.csv"))
     try store.export(Sample.view, matrix: matrix, ids: ids, ids: sample.ids)
     #expect(try NumpyFile.read(matrix, as: Float.self) == sample.rows.matrix && ImageID.list(contentsOf: ids) == sample.ids)
-    try store.exportCSV(Sample.view, to: sample.folder.path("m.csv"), ids: sample.ids)
+    try store.exportTable(Sample.view, to: sample.folder.path("m.csv"), ids: sample.ids)
     let table = try CSVTable(contentsOf: sample.folder.path("m.csv"))
     #expect(table.header.prefix(3) == ["Id", "f0", "f1"])
     #expect(table.rows.map { $0[0] } == sample.ids.map(\.text))
     #expect(table.rows.flatMap { $0.fields.dropFirst().map { Float($0) } } == sample.rows.matrix.values)
+    var values = Matrix<Float>(repeating: 7, rows: 200, columns: 128)
+    try store.values(Sample.view, into: &values)
+    #expect(try values == store.values(Sample.view) && values == store.matrix(Sample.view).matrix)
+    var narrow = Matrix<Float>(repeating: 7, rows: 200, columns: 127)
+    #expect(#expect(throws: Failure.self) { try store.values(Sample.view, into: &narrow) }?.kind == .usage)
+  }
+
+  @Test func `a table with tabs holds the same, and refuses an id with a tab`() throws {
+    let sample = try Sample(count: 20)
+    try sample.fill()
+    try FeatureStore(sample.path).exportTable(Sample.view, to: sample.folder.path("m.tsv"), separator: "\t", ids: sample.ids)
+    let lines = String(decoding: try FileBytes.read(sample.folder.path("m.tsv")), as: UTF8.self).split(separator: "\n")
+    #expect(lines.dropFirst().flatMap { $0.split(separator: "\t").dropFirst().map { Float($0) } } == sample.rows.matrix.values)
+    let store = try FeatureStore(sample.folder.path("tab"), mode: .readWrite)
+    let writer = try store.beginView(Sample.header(dimension: 1), expectedIDs: ["a\tb"])
+    try writer.append(NamedRows(ids: ["a\tb"], matrix: Matrix(rows: 1, columns: 1, values: [1])))
+    _ = try writer.finish()
+    let error = #expect(throws: Failure.self) { try store.exportTable(Sample.view, to: sample.folder.path("t.tsv"), separator: "\t") }
+    #expect(error?.kind == .badData && error?.place.id == "a\tb")
+  }
+
+  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test")) func `NumPy and AnnData read what is exported`() throws {
+    let sample = try Sample(count: 300)
+    try sample.fill()
+    let store = try FeatureStore(sample.path)
+    let (npz, h5ad, npy) = (sample.folder.path("m.npz"), sample.folder.path("m.h5ad"), sample.folder.path("m.npy"))
+    try store.export(Sample.view, matrix: npy, ids: sample.folder.path("m.csv"))
+    try store.exportNPZ(Sample.view, to: npz)
+    try store.exportAnnData(Sample.view, to: h5ad)
+    let compare = """
+      import sys, json, numpy as n, anndata
+      npy, csv, npz, h5ad, sha = sys.argv[1:]
+      truth, ids = n.load(npy), open(csv).read().split()[1:]
+      archive, data = n.load(npz), anndata.read_h5ad(h5ad)
+      assert archive['features'].dtype == 'f4' and (archive['features'] == truth).all() and list(archive['ids']) == ids
+      assert data.X.dtype == 'f4' and (data.X == truth).all() and list(data.obs_names) == ids and data.var_names[127] == 'f127'
+      assert json.loads(data.uns['view'])['lineage']['checkpointSHA256'] == sha
+      """
+    try Python.run(compare, [npy, sample.folder.path("m.csv"), npz, h5ad, String(repeating: "ab", count: 32)])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: sample.folder.path).allSatisfy { !$0.contains(".part") })
+    let nowhere = #expect(throws: Failure.self) { try store.exportNPZ(Sample.view, to: "/proc/nowhere/m.npz") }
+    #expect(nowhere?.kind == .cannotCreate)
+  }
+
+  @Test(
+    .enabled(if: Python.isPresent, "needs scripts/setup test"),
+    arguments: [
+      "n.savez(out, features=f, ids=i)", "n.savez_compressed(out, f.astype('f8'), ids=i)",
+      "n.savez(out, features=f, ids=n.char.encode(i, 'utf8'))",
+    ])
+  func `an archive of NumPy's is imported with its ids`(save: String) throws {
+    let sample = try Sample(count: 40, dimension: 5)
+    let out = sample.folder.path("e.npz")
+    try NumpyFile.write(sample.rows.matrix, to: sample.folder.path("m.npy"))
+    try Python.run(
+      "import sys, numpy as n\nm, out, *ids = sys.argv[1:]\nf, i = n.load(m), n.array(ids)\n\(save)",
+      [sample.folder.path("m.npy"), out] + sample.ids.map { $0.text + "é" })
+    let header = try FeatureStore(sample.path, mode: .readWrite).importView(
+      "clip", dataset: "test", matrix: out, ids: nil, lineage: Lineage(declaredOrigin: "CLIP ViT-B/32", programVersion: "1"), command: "c")
+    #expect(header.dimension == 5 && header.state == .complete && header.lineage.declaredOrigin == "CLIP ViT-B/32")
+    let read = try FeatureStore(sample.path).matrix("clip", ids: sample.ids.map { ImageID($0.text + "é") })
+    #expect(read.matrix == sample.rows.matrix)
+  }
+
+  @Test func `what is no archive, or holds no ids, is bad data`() throws {
+    let sample = try Sample(count: 10, dimension: 2)
+    try sample.fill()
+    let store = try FeatureStore(sample.path, mode: .readWrite)
+    func importing(_ name: String) -> Failure? {
+      #expect(throws: Failure.self) {
+        try store.importView(
+          "x", dataset: "d", matrix: sample.folder.path(name), ids: nil, lineage: Lineage(programVersion: "1"), command: "c")
+      }
+    }
+    try FileBytes.write("no zip", to: sample.folder.path("text.npz"))
+    #expect(importing("text.npz")?.kind == .badData)
+    #expect(importing("none.npz")?.kind == .missingInput)
+    try store.exportNPZ(Sample.view, to: sample.folder.path("cut.npz"))
+    var bytes = try FileBytes.read(sample.folder.path("cut.npz"))
+    bytes[200] ^= 1
+    try FileBytes.write(bytes, to: sample.folder.path("cut.npz"))
+    #expect(importing("cut.npz")?.kind == .badData)
+    #expect(try store.views().count == 1)
+  }
+
+  @Test func `views that were made in different ways are not compared, and both sides are shown`() throws {
+    let (fp32, bf16) = (Sample.header("test@a"), Sample.header("hpav18@a", precision: "bf16"))
+    try ViewHeader.checkComparable(fp32, Sample.header("other@a"))
+    let error = #expect(throws: Failure.self) { try ViewHeader.checkComparable(fp32, bf16) }
+    let message = try #require(error).message
+    #expect(message.contains("test@a  hpav18@a") && message.contains("precision  fp32    bf16"), "\(message)")
+    let foreign = ViewHeader(
+      name: "test@clip", dataset: "test", dimension: 512, origin: .import,
+      lineage: Lineage(declaredOrigin: "CLIP", source: "e.npy", sourceSHA256: "00", programVersion: "1"), command: "c")
+    let other = #expect(throws: Failure.self) { try ViewHeader.checkComparable(fp32, foreign) }
+    for part in ["dimension", "512", "CLIP", "import", "none"] { #expect(other?.message.contains(part) == true) }
+  }
+
+  @Test func `a view that is not the one that a reader relies on is refused with both sides`() throws {
+    let sample = try Sample()
+    try sample.fill()
+    let store = try FeatureStore(sample.path)
+    let wrong = ViewRequirement(checkpointSHA256: String(repeating: "cd", count: 32), channelMap: "rgbb", size: 512, dimension: 64)
+    let message = try #require(#expect(throws: Failure.self) { try store.matrix(Sample.view, requiring: wrong) }).description
+    for part in ["stored abab", "wanted cdcd", "stored rgby, wanted rgbb", "stored 800, wanted 512", "stored 128, wanted 64"] {
+      #expect(message.contains(part), "\(message)")
+    }
+    #expect(try store.matrix(Sample.view, requiring: ViewRequirement(channelMap: "rgby", size: 800, dimension: 128)).ids.count == 200)
   }
 
   @Test func `imported embeddings come back, and other ones do not replace them unseen`() throws {

@@ -98,14 +98,15 @@ import Testing
     let store = try FeatureStore(sample.path, mode: .readOnly, mapSize: 1 << 20)
     #expect(try store.matrix(Sample.view).ids.count == 200)
     let grow = """
-      import lmdb, sys
+      import lmdb, sys, zlib
       with lmdb.open(sys.argv[1], map_size=1 << 28, max_dbs=9) as e:
         views = e.open_db(b'views')
         with e.begin(write=True) as t:
           header = t.get(sys.argv[2].encode(), db=views)
           junk = e.open_db(b'junk', txn=t)
           for i in range(3000): t.put(b'%d' % i, bytes(4000), db=junk)
-          t.put(b'second', header.replace(sys.argv[2].encode(), b'second'), db=views)
+          rest = header.split(b',', 1)[1].replace(sys.argv[2].encode(), b'second')
+          t.put(b'second', b'{"checksum":"%08x",' % zlib.crc32(rest) + rest, db=views)
       """
     try Python.run(grow, [sample.path, Sample.view])
     #expect(try store.views().map(\.name) == [Sample.view, "second"])
@@ -133,5 +134,81 @@ import Testing
     try writer.append(sample.rows)
     #expect(try writer.finish().state == .complete)
     #expect(try FileManager.default.contentsOfDirectory(atPath: sample.path).sorted() == ["data.mdb", "lock.mdb"])
+  }
+
+  @Test func `on a network file system a store is read with a warning, and written only where that is allowed`() throws {
+    let sample = try Sample()
+    try sample.fill()
+    let open = { (mode: FeatureStore.Mode, isAllowed: Bool) in
+      try FeatureStore(sample.path, mode: mode, mapSize: 1 << 20, network: "NFS", allowsNetwork: isAllowed)
+    }
+    do {
+      let reader = try open(.readOnly, false)
+      #expect(reader.warning?.contains("NFS") == true)
+      #expect(try reader.matrix(Sample.view).ids.count == 200)
+    }
+    let error = #expect(throws: Failure.self) { try open(.readWrite, false) }
+    #expect(error?.kind == .unavailable && error?.cure?.contains("--allow-network") == true)
+    #expect(try open(.readWrite, true).views().count == 1)
+    #expect(try FeatureStore(sample.path).warning == nil)
+  }
+
+  /// The numbers are those of linux/magic.h.
+  @Test(arguments: [(0x6969, "NFS"), (0xFF53_4D42, "CIFS"), (0x0102_1997, "9P"), (0xEF53, nil), (0x0102_1994, nil)] as [(UInt32, String?)])
+  func `network file systems are known by their number`(magic: UInt32, name: String?) { #expect(NetworkFileSystem.name(magic) == name) }
+
+  @Test func `a map that cannot grow is reported, and what was committed stays`() async throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("s")
+    let ids = (0..<2_000).map { ImageID("\(10_000 + $0)") }
+    await #expect(processExitsWith: .success) { [path = path as String, ids = ids.map(\.text) as [String]] in
+      // Rows of 16 KiB fill the first map of 32 MiB; a second one, twice as large, does not fit into what is left.
+      let store = try FeatureStore(path, mode: .readWrite, mapSize: 1 << 25)
+      let writer = try store.beginView(Sample.header(dimension: 4096), expectedIDs: ids.map { ImageID($0) })
+      let pages = try Int(String(decoding: FileBytes.read("/proc/self/statm"), as: UTF8.self).split(separator: " ")[0]) ?? 0
+      var limit = rlimit(rlim_cur: rlim_t(pages * 4096 + 1 << 25), rlim_max: rlim_t(pages * 4096 + 1 << 25))
+      setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
+      var failure: Failure?
+      for start in stride(from: 0, to: 2_000, by: 20) where failure == nil {
+        let rows = try NamedRows(
+          ids: ids[start..<start + 20].map { ImageID($0) }, matrix: Matrix(repeating: Float(start), rows: 20, columns: 4096))
+        do { try writer.append(rows) } catch let error as Failure { failure = error }
+      }
+      guard let failure, failure.kind == .unavailable, failure.cure?.contains("ulimit -v") == true else { exit(1) }
+      guard try store.matrix(Sample.view, ids: [ImageID(ids[0])], allowIncomplete: true).matrix.values.count == 4096 else { exit(2) }
+    }
+    let writer = try FeatureStore(path, mode: .readWrite).beginView(Sample.header(dimension: 4096), expectedIDs: ids)
+    #expect((1..<2_000).contains(writer.missing.count))
+    #expect(try writer.store.verify(Sample.view).isSound)
+  }
+
+  @Test func `many programs read while one writes, each a true picture`() async throws {
+    let sample = try Sample(count: 2_000)
+    let path = sample.path
+    _ = try sample.begin(FeatureStore(path, mode: .readWrite))
+    @Sendable func reader() async {
+      await #expect(processExitsWith: .success) { [path = path as String] in
+        let sample = try Sample(count: 2_000)
+        let store = try FeatureStore(path)
+        var count = 0
+        while try store.header(of: Sample.view).state == .writing || count < 2_000 {
+          let read = try store.matrix(Sample.view, allowIncomplete: true)
+          guard read.ids.count >= count, try read.matrix == sample.rows.rows(of: read.ids) else { exit(1) }
+          count = read.ids.count
+        }
+      }
+    }
+    await withTaskGroup { group in
+      for _ in 0..<3 { group.addTask { await reader() } }
+      group.addTask {
+        await #expect(processExitsWith: .success) { [path = path as String] in
+          let sample = try Sample(count: 2_000)
+          let writer = try sample.begin(FeatureStore(path, mode: .readWrite))
+          for start in stride(from: 0, to: 2_000, by: 20) { try writer.append(sample.slice(start..<start + 20)) }
+          _ = try writer.finish()
+        }
+      }
+    }
+    #expect(try FeatureStore(path).matrix(Sample.view, ids: sample.ids).matrix == sample.rows.matrix)
   }
 }

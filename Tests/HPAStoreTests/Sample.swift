@@ -27,7 +27,7 @@ struct Sample {
       lineage: Lineage(
         checkpoint: "inceptionv4_800_f0.safetensors", checkpointSHA256: String(repeating: "ab", count: 32), backbone: "inceptionv4",
         channelMap: "rgby",
-        size: 800, precision: precision, preprocessing: "bilinear from 1024", programVersion: "1.0.0"),
+        size: 800, precision: precision, resize: "linear", preprocessing: "value / 255", programVersion: "1.0.0"),
       command: "hpa-feat extract")
   }
 

@@ -14,14 +14,16 @@ extension ProjectFolder {
   func features(of dataset: String, model: ProjectConfiguration.Model, fold: Int, in store: FeatureStore, ids: [ImageID]) throws -> Matrix<
     Float
   > {
-    try store.matrix(view(dataset, model.name, fold: fold), ids: ids).matrix
+    let requirement = ViewRequirement(
+      checkpointSHA256: try ContentHash.file(checkpoint(model.name, fold: fold)), size: model.size)
+    return try store.matrix(view(dataset, model.name, fold: fold), ids: ids, requiring: requirement).matrix
   }
 
   func openStore() throws -> FeatureStore {
     guard FileManager.default.fileExists(atPath: store) else {
       throw Failure(.missingInput, "there is no feature store yet", at: .file(store), cure: "Run: hpa-feat extract")
     }
-    return try FeatureStore(store, mode: .readOnly)
+    return try FeatureStore.reading(store)
   }
 
   /// Class scores of the test images: the mean over the chosen folds of a model, or the stacker's.

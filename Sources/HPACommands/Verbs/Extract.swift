@@ -26,6 +26,7 @@ struct Extract: ParsableCommand {
   @Option(help: ArgumentHelp("Do only every n-th image, beginning with the i-th (0-based).", valueName: "i/n")) var shard: Shard?
   @Option(help: "Images at a time.") var batch = 16
   @Option(help: "fail at an image that cannot be read, or skip it and list it.") var onError = BatchLoader.Unreadable.fail
+  @OptionGroup var fileSystem: NetworkFileSystemOptions
   @OptionGroup var pixels: PixelOptions
   @OptionGroup var device: DeviceOptions
   @OptionGroup var machine: MachineOptions
@@ -96,9 +97,10 @@ struct ExtractJob {
         checkpoint: (checkpoint.file.path as NSString).lastPathComponent, checkpointSHA256: try ContentHash.file(checkpoint.file.path),
         backbone: checkpoint.backbone.name, channelMap: images.channelMap.name, size: checkpoint.size,
         precision: options.pixels.precision.rawValue,
-        preprocessing: "\(images.resize.rawValue) resize, value / 255", programVersion: Version.text),
+        resize: images.resize.rawValue, preprocessing: "value / 255", programVersion: Version.text),
       command: CommandLine.line)
-    let writer = try FeatureStore(store, mode: .readWrite).beginView(header, expectedIDs: ids, part: options.shard?.part(of: ids))
+    let opened = try FeatureStore(store, mode: .readWrite, allowsNetwork: options.fileSystem.allowNetwork)
+    let writer = try opened.beginView(header, expectedIDs: ids, part: options.shard?.part(of: ids))
     let wanted = options.shard?.part(of: ids).count ?? ids.count
     let rejects = try writer.missing.isEmpty ? [] : fill(writer, wanted: wanted, options, device: device)
     try conclude(writer, rejects: rejects, wanted: wanted, rejectList: "\(store)-\(view)-rejected.csv")

@@ -187,7 +187,8 @@ struct SearchJob {
   let out: String
 
   private func rows() throws -> (queries: NamedRows<Float>, gallery: NamedRows<Float>) {
-    try standardisation.applied(
+    try EmbeddingReference.checkComparable(queries, gallery)
+    return try standardisation.applied(
       queries: try queries.load(), gallery: try gallery.load(), queryPath: queries.name, galleryPath: gallery.name)
   }
 

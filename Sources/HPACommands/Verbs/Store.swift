@@ -12,19 +12,53 @@ struct Store: ParsableCommand {
       Example: hpa-feat store ls --store features.lmdb
                hpa-feat store verify --store features.lmdb
       """,
-    subcommands: [List.self, Show.self, Verify.self, Repair.self, Export.self, ImportView.self, Merge.self, Compact.self, Drop.self])
+    subcommands: [
+      List.self, Show.self, Verify.self, Repair.self, Salvage.self, Export.self, ImportView.self, Merge.self, Compact.self, Drop.self,
+    ])
 }
 
 /// Which store.
 struct StoreOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The feature store.", valueName: "folder")) var store = "features.lmdb"
 
-  func open(_ mode: FeatureStore.Mode = .readOnly) throws -> FeatureStore {
+  func requirePresence() throws {
     guard FileManager.default.fileExists(atPath: store) else {
       throw Failure(
         .missingInput, "there is no feature store", at: .file(store), cure: "Name it with --store FOLDER, or fill it: hpa-feat extract.")
     }
-    return try FeatureStore(store, mode: mode)
+  }
+
+  func open() throws -> FeatureStore {
+    try requirePresence()
+    return try FeatureStore.reading(store)
+  }
+}
+
+/// A store that is written to.
+struct WritableStoreOptions: ParsableArguments {
+  @OptionGroup var options: StoreOptions
+  @OptionGroup var network: NetworkFileSystemOptions
+
+  var path: String { options.store }
+
+  /// - Parameter creating: make the store where there is none.
+  func open(creating: Bool = false) throws -> FeatureStore {
+    if !creating { try options.requirePresence() }
+    return try FeatureStore(path, mode: .readWrite, allowsNetwork: network.allowNetwork)
+  }
+}
+
+/// Whether the locks of a file system can be relied on.
+struct NetworkFileSystemOptions: ParsableArguments {
+  @Flag(help: "Write to a store on a network file system, too: no other computer may use it meanwhile.") var allowNetwork = false
+}
+
+extension FeatureStore {
+  /// Opens a store for reading, and tells the person what to know about it.
+  static func reading(_ path: String) throws -> FeatureStore {
+    let store = try FeatureStore(path)
+    if let warning = store.warning { Talk.say("warning: \(warning)") }
+    return store
   }
 }
 
@@ -64,9 +98,11 @@ extension Store {
       discussion: "Example: hpa-feat store show --store features.lmdb --view test@v4_f0")
     @OptionGroup var store: StoreOptions
     @OptionGroup var view: ViewOptions
+    @OptionGroup var output: OutputOptions
 
     func run() throws {
       let summary = try store.open().summary(of: view.view)
+      guard !output.json else { return try Output.print(json: summary) }
       let header = summary.header
       let norms = summary.norms.map { [$0.minimum, $0.mean, $0.maximum].map { Output.decimal($0) }.joined(separator: ", ") } ?? "none"
       let lines: [(String, String?)] = [
@@ -75,17 +111,24 @@ extension Store {
         ("  SHA-256", header.lineage.checkpointSHA256), ("backbone", header.lineage.backbone),
         ("size", header.lineage.size.map(String.init)),
         ("channel map", header.lineage.channelMap), ("precision", header.lineage.precision),
-        ("preprocessing", header.lineage.preprocessing),
+        ("resize", header.lineage.resize), ("preprocessing", header.lineage.preprocessing),
+        ("declared origin", header.lineage.declaredOrigin),
         ("source", header.lineage.source), ("  SHA-256", header.lineage.sourceSHA256), ("ids SHA-256", header.lineage.idsSHA256),
         ("program version", header.lineage.programVersion), ("command", header.command), ("created", header.created.ISO8601Format()),
-        ("updated", header.updated.ISO8601Format()), ("norms (min, mean, max)", norms), ("NaN or infinite", "\(summary.nonFinite)"),
-        ("all zero", "\(summary.zero)"), ("constant dimensions", "\(summary.constantDimensions.count)"),
+        ("updated", header.updated.ISO8601Format()), ("finished", header.finished?.ISO8601Format()), ("norms (min, mean, max)", norms),
+        ("NaN or infinite", "\(summary.nonFinite)"),
+        ("all zero", "\(summary.zero)"), ("constant dimensions", Self.list(summary.constantDimensions)),
         ("contents SHA-256", summary.contentsSHA256),
       ]
       let width = lines.map(\.0.count).max() ?? 0
       for (name, value) in lines {
         if let value { Output.print(name + String(repeating: " ", count: width + 2 - name.count) + value) }
       }
+    }
+
+    private static func list(_ dimensions: [Int]) -> String {
+      let first = dimensions.prefix(8).map(String.init).joined(separator: ", ")
+      return dimensions.isEmpty ? "0" : "\(dimensions.count): \(first)\(dimensions.count > 8 ? ", ..." : "")"
     }
   }
 
@@ -97,26 +140,38 @@ extension Store {
     @Option(help: ArgumentHelp("One view; all by default.", valueName: "name")) var view: String?
     @Option(help: ArgumentHelp("Check only so many records.", valueName: "n")) var sample: Int?
     @Option(help: "Another seed gives another sample.") var seed: UInt64 = 0
+    @OptionGroup var output: OutputOptions
 
     func validate() throws {
       if let sample, sample < 1 { throw ValidationError("--sample \(sample): use 1 or more.") }
     }
 
+    private struct Report: Encodable {
+      let view: String
+      let report: VerifyReport
+      let isSound: Bool
+    }
+
     func run() throws {
       let opened = try store.open()
-      var damaged = 0
-      for name in try view.map({ [$0] }) ?? opened.views().map(\.name) {
+      let reports = try (view.map { [$0] } ?? opened.views().map(\.name)).map { name in
         let report = try opened.verify(name, sample: sample, seed: seed)
-        Output.print("\(name): \(report.checked) of \(report.count) records checked, \(report.bad.count) bad")
-        for record in report.bad { Output.print("  \(record.key): \(record.reason)") }
-        if !report.hasItsIDs { Output.print("  its ids are not those that its header names") }
-        damaged += report.isSound ? 0 : 1
+        return Report(view: name, report: report, isSound: report.isSound)
       }
-      guard damaged == 0 else {
-        throw Failure(
-          .badData, "\(damaged) damaged views", at: .file(store.store),
-          cure: "Run: hpa-feat store repair --store \(store.store) --view NAME, then the same hpa-feat extract again.")
-      }
+      if output.json { try Output.print(json: reports) } else { reports.forEach(Self.show) }
+      let damaged = reports.filter { !$0.isSound }
+      guard let first = damaged.first else { return }
+      throw Failure(
+        .badData, "\(damaged.count) damaged views", at: .file(store.store),
+        cure:
+          "Run: hpa-feat store repair --store \(store.store) --view \(first.view), then again: \(try opened.header(of: first.view).command)"
+      )
+    }
+
+    private static func show(_ report: Report) {
+      Output.print("\(report.view): \(report.report.checked) of \(report.report.count) records checked, \(report.report.bad.count) bad")
+      for record in report.report.bad { Output.print("  \(record.key): \(record.reason)") }
+      if !report.report.hasItsIDs { Output.print("  its ids are not those that its header names") }
     }
   }
 
@@ -124,85 +179,57 @@ extension Store {
     static let configuration = CommandConfiguration(
       abstract: "Remove bad records, so that the next extract makes just those again.",
       discussion: "Example: hpa-feat store repair --store features.lmdb --view test@v4_f0")
-    @OptionGroup var store: StoreOptions
+    @OptionGroup var store: WritableStoreOptions
     @OptionGroup var view: ViewOptions
+    @OptionGroup var output: OutputOptions
 
     func run() throws {
-      let removed = try store.open(.readWrite).repair(view.view)
+      let removed = try store.open().repair(view.view)
+      guard !output.json else { return try Output.print(json: removed) }
       Output.print("\(view.view): \(removed.count) records removed")
       for record in removed { Output.print("  \(record.key): \(record.reason)") }
     }
   }
 
-  struct Export: ParsableCommand {
+  struct Salvage: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Write a view as .npy with an ids file, or as CSV.",
-      discussion: "Example: hpa-feat store export --store features.lmdb --view test@v4_f0 --out test.npy --ids test_ids.csv")
-    @OptionGroup var store: StoreOptions
-    @OptionGroup var view: ViewOptions
-    @Option(help: ArgumentHelp("A .npy or .csv file.", valueName: "file")) var out: String
-    @Option(help: ArgumentHelp("Where the ids of a .npy go.", valueName: "file")) var ids: String?
-    @Flag(help: "Write what is there of an incomplete view.") var allowIncomplete = false
+      abstract: "Save what is whole of a damaged store into a new one.",
+      discussion: """
+        For a store of which a page is damaged, so that it cannot be read. Takes every record whose checksum is right; the commands that made the
+        views, run on the new store, then do what is missing.
 
-    func validate() throws {
-      guard out.hasSuffix(".npy") || out.hasSuffix(".csv") else { throw ValidationError("--out \(out): name a .npy or .csv file.") }
-      guard out.hasSuffix(".npy") == (ids != nil) else {
-        throw ValidationError("A .npy file needs --ids FILE.csv beside it; a .csv holds the ids itself.")
-      }
-    }
+        Example: hpa-feat store salvage --store features.lmdb --out saved.lmdb
+        """)
+    @OptionGroup var store: StoreOptions
+    @Option(help: ArgumentHelp("The new store.", valueName: "folder")) var out: String
+    @OptionGroup var output: OutputOptions
 
     func run() throws {
-      let opened = try store.open()
-      if let ids {
-        try opened.export(view.view, matrix: out, ids: ids, allowIncomplete: allowIncomplete)
-      } else {
-        try opened.exportCSV(view.view, to: out, allowIncomplete: allowIncomplete)
-      }
-      Talk.say("Wrote \(out).")
-    }
-  }
-
-  struct ImportView: ParsableCommand {
-    static let configuration = CommandConfiguration(
-      commandName: "import", abstract: "Take embeddings that another program made.",
-      discussion: "Example: hpa-feat store import --store features.lmdb --view test@dino --matrix e.npy --ids e.csv --dataset test")
-    @OptionGroup var store: StoreOptions
-    @OptionGroup var view: ViewOptions
-    @Option(help: ArgumentHelp("The embeddings (.npy).", valueName: "file")) var matrix: String
-    @Option(help: ArgumentHelp("Their ids.", valueName: "file")) var ids: String
-    @Option(help: ArgumentHelp("What the images are.", valueName: "name")) var dataset: String
-
-    func run() throws {
-      let opened = try FeatureStore(store.store, mode: .readWrite)
-      let header = try opened.importView(
-        view.view, dataset: dataset, matrix: matrix, ids: ids, lineage: Lineage(programVersion: Version.text), command: CommandLine.line)
-      Output.print("\(header.name): \(header.count) x \(header.dimension)")
-    }
-  }
-
-  struct Merge: ParsableCommand {
-    static let configuration = CommandConfiguration(
-      abstract: "Bring the views of other stores (shards, say) into this one.",
-      discussion: "Example: hpa-feat store merge --store features.lmdb shard0.lmdb shard1.lmdb")
-    @OptionGroup var store: StoreOptions
-    @Argument(help: ArgumentHelp("The stores to take from.", valueName: "folder")) var from: [String]
-    @Option(help: ArgumentHelp("One view; all by default.", valueName: "name")) var view: String?
-
-    func run() throws {
-      for report in try FeatureStore(store.store, mode: .readWrite).merge(from: from, views: view.map { [$0] }) {
-        Output.print("\(report.view): \(report.added) added, \(report.duplicates) there already, \(report.state.rawValue)")
-      }
+      try store.requirePresence()
+      let report = try FeatureStore.salvage(store.store, to: out, progress: ProgressLine("salvage", total: 0, unit: "vectors"))
+      guard !output.json else { return try Output.print(json: report) }
+      var table = Table([("view", .left), ("saved", .right), ("of", .right), ("state", .left)])
+      for view in report.views { table.add([view.name, "\(view.saved)", view.expected.map(String.init) ?? "?", view.state.rawValue]) }
+      Output.print(table.text)
+      for line in report.damage { Output.print(line) }
     }
   }
 
   struct Compact: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Give the space of dropped views back to the disk.", discussion: "Example: hpa-feat store compact --store features.lmdb")
-    @OptionGroup var store: StoreOptions
+    @OptionGroup var store: WritableStoreOptions
+    @OptionGroup var output: OutputOptions
+
+    private struct Sizes: Encodable {
+      let before: Int
+      let after: Int
+    }
 
     func run() throws {
       _ = try store.open()
-      let sizes = try FeatureStore.compact(store.store)
+      let sizes = try FeatureStore.compact(store.path)
+      guard !output.json else { return try Output.print(json: Sizes(before: sizes.before, after: sizes.after)) }
       Output.print("\(sizes.before) -> \(sizes.after) bytes")
     }
   }
@@ -210,11 +237,11 @@ extension Store {
   struct Drop: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Remove a view.", discussion: "Example: hpa-feat store drop --store features.lmdb --view test@v4_f0")
-    @OptionGroup var store: StoreOptions
+    @OptionGroup var store: WritableStoreOptions
     @OptionGroup var view: ViewOptions
 
     func run() throws {
-      try store.open(.readWrite).drop(view.view)
+      try store.open().drop(view.view)
       Output.print("\(view.view): dropped")
     }
   }

@@ -17,11 +17,21 @@ final class Environment: @unchecked Sendable {
   /// Held shared by every transaction and alone while the map is resized or a database is dropped.
   private let lock: UnsafeMutablePointer<pthread_rwlock_t>
   private let databases = Mutex<[String: MDB_dbi]>([:])
+  private let checking = Mutex<Checking>(Checking())
   private var isClosed = false
+
+  /// What is known about the data file.
+  private struct Checking {
+    var mapping: Mapping?
+    /// The last transaction whose trees were found sound.
+    var soundTransaction: UInt64?
+    /// The whole file was found fit for LMDB to write to.
+    var isWritable = false
+  }
 
   /// Opens the folder, or hands out the environment through which this process has it open already.
   ///
-  /// - Throws: `missingInput` where there is no store and `isReadOnly`; `badData` for a file that is no LMDB file or is truncated;
+  /// - Throws: `missingInput` where there is no store and `isReadOnly`; `badData` for a file that is no LMDB file or is damaged;
   ///   `unavailable` where it is open for reading only and shall be written to.
   static func open(_ path: String, isReadOnly: Bool, mapSize: Int = firstMapSize) throws -> Environment {
     if isReadOnly { try checkData(path) } else { try FileBytes.makeFolder(path) }
@@ -62,6 +72,8 @@ final class Environment: @unchecked Sendable {
       }
     } catch let error as LMDBError {
       throw error.failure(at: path)
+    } catch let damage as PageDamage {
+      throw damage.failure(at: path)
     }
   }
 
@@ -74,15 +86,38 @@ final class Environment: @unchecked Sendable {
     }
   }
 
-  /// - Throws: LMDBError, or `badData` where the file is truncated.
+  /// - Throws: LMDBError, PageDamage.
   init(_ path: String, folder: FileIdentity, flags: Int32, mapSize: Int = firstMapSize) throws {
     self.path = path
     self.folder = folder
     isReadOnly = flags & MDB_RDONLY != 0
+    try Environment.checkFirstPages(path)
     handle = try Environment.handle(path, flags: flags | MDB_NOTLS, mapSize: mapSize)
     lock = .allocate(capacity: 1)
     pthread_rwlock_init(lock, nil)
-    try checkLength()
+  }
+
+  /// Looks at what LMDB computes with as soon as it opens a file. A writer may be changing it; then it is read again.
+  private static func checkFirstPages(_ path: String) throws {
+    let descriptor = Foundation.open(path + "/data.mdb", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return }
+      throw LMDBError(code: errno)
+    }
+    defer { Foundation.close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw LMDBError(code: errno) }
+    // LMDB fills an empty file.
+    guard status.st_size > 0 else { return }
+    for attempt in 1... {
+      do {
+        _ = try MetaPage.both(descriptor: descriptor)
+        return
+      } catch let damage as PageDamage {
+        guard attempt < 100 else { throw damage }
+        usleep(100)
+      }
+    }
   }
 
   /// Only for OpenEnvironments, which calls it when the last user is gone and before anyone can open the folder again.
@@ -120,10 +155,19 @@ final class Environment: @unchecked Sendable {
 
 extension Environment {
   /// Runs `body` on a snapshot; writers do not disturb it.
-  func read<Result>(_ body: (borrowing Transaction) throws -> Result) throws -> Result {
+  ///
+  /// - Throws: `badData` where the trees of the snapshot are damaged.
+  func read<Result>(_ body: (borrowing Snapshot) throws -> Result) throws -> Result {
     try retrying {
-      let transaction = try Transaction(handle, isReadOnly: true)
-      return try body(transaction)
+      let pin = try Transaction(handle, isReadOnly: true)
+      let content = try content(of: UInt64(pin.number))
+      try checking.withLock { checking in
+        guard checking.soundTransaction != content.transaction else { return }
+        try Census.check(content, depth: .branches)
+        checking.soundTransaction = content.transaction
+      }
+      let snapshot = Snapshot(pin, content)
+      return try body(snapshot)
     }
   }
 
@@ -132,25 +176,63 @@ extension Environment {
   /// Waits for another writer, in this or another process. `body` runs again where the map was too small.
   func write<Result>(_ body: (borrowing Transaction) throws -> Result) throws -> Result {
     try retrying {
-      let transaction = try Transaction(handle, isReadOnly: false)
+      let transaction = try writeTransaction()
       let result = try body(transaction)
       try transaction.commit()
-      try fillLength()
       return result
     }
   }
 
-  /// The handle of a named database, or nil where there is none.
-  func database(_ name: String, creating: Bool = false) throws -> MDB_dbi? {
+  /// LMDB follows page numbers unseen, so it is let loose only on a file that was looked through since it was opened.
+  private func writeTransaction() throws -> Transaction {
+    let transaction = try Transaction(handle, isReadOnly: false)
+    if !checking.withLock(\.isWritable) {
+      try Census.check(try content(of: UInt64(transaction.number) - 1), depth: .leaves)
+      checking.withLock { $0.isWritable = true }
+    }
+    return transaction
+  }
+
+  /// The trees that a committed transaction left, which something keeps from being overwritten.
+  private func content(of transaction: UInt64) throws -> Snapshot.Content {
+    let descriptor = try descriptor()
+    var statistics = MDB_stat()
+    try LMDBError.check(mdb_env_stat(handle, &statistics))
+    let number = Int(transaction & 1)
+    // The page of the transaction before last is rewritten while the next one commits.
+    for attempt in 1... {
+      let meta = try? MetaPage.read(number, at: number * Int(statistics.ms_psize), descriptor: descriptor)
+      if let meta, meta.transaction == transaction {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw LMDBError(code: errno) }
+        let length = Int(status.st_size)
+        return try Snapshot.Content(meta, try mapping(descriptor, fileLength: length), fileLength: length)
+      }
+      guard attempt < 100 else { break }
+    }
+    throw PageDamage(number, "does not belong to transaction \(transaction)")
+  }
+
+  private func mapping(_ descriptor: Int32, fileLength: Int) throws -> Mapping {
+    try checking.withLock { checking in
+      if let mapping = checking.mapping, mapping.bytes.count >= fileLength { return mapping }
+      let mapping = try Mapping(descriptor: descriptor, fileLength: fileLength)
+      checking.mapping = mapping
+      return mapping
+    }
+  }
+
+  /// The handle of a named database for writing (nil names the main one), which is made where it is missing.
+  func database(_ name: String?) throws -> MDB_dbi {
     try databases.withLock { databases in
-      if let known = databases[name] { return known }
+      if let known = databases[name ?? ""] { return known }
       let opened = try retrying {
-        let transaction = try Transaction(handle, isReadOnly: !creating)
-        let opened = try transaction.openDatabase(name.isEmpty ? nil : name, creating: creating)
+        let transaction = try writeTransaction()
+        let opened = try transaction.openDatabase(name)
         try transaction.commit()
         return opened
       }
-      databases[name] = opened
+      databases[name ?? ""] = opened
       return opened
     }
   }
@@ -160,8 +242,8 @@ extension Environment {
     let database = try database(name)
     try databases.withLock { databases in
       try retrying(alone: true) {
-        let transaction = try Transaction(handle, isReadOnly: false)
-        if let database { try transaction.drop(database) }
+        let transaction = try writeTransaction()
+        try transaction.drop(database)
         try body(transaction)
         try transaction.commit()
       }
@@ -178,8 +260,12 @@ extension Environment {
         try resize(from: size, to: 2 * size)
       } catch let error as LMDBError where error.code == MDB_MAP_RESIZED {
         try resize(from: size, to: 0)
+        // A damaged size would be too small for ever.
+        guard try mapSize() != size else { throw PageDamage(0, "has an impossible size").failure(at: path) }
       } catch let error as LMDBError {
         throw error.failure(at: path)
+      } catch let damage as PageDamage {
+        throw damage.failure(at: path)
       }
     }
   }
@@ -203,11 +289,25 @@ extension Environment {
     try locked(alone: true) {
       guard try mapSize() == old else { return }
       do {
+        try Environment.checkAddressSpace(size)
         try LMDBError.check(mdb_env_set_mapsize(handle, size))
       } catch let error as LMDBError {
         throw error.failure(at: path)
       }
     }
+  }
+}
+
+extension Environment {
+  /// LMDB gives its map up before it asks for a larger one, and is lost where it gets none. So it is asked for here first.
+  ///
+  /// - Throws: LMDBError with ENOMEM.
+  private static func checkAddressSpace(_ size: Int) throws {
+    guard size > 0 else { return }
+    guard let start = mmap(nil, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), start != MAP_FAILED else {
+      throw LMDBError(code: errno)
+    }
+    munmap(start, size)
   }
 }
 
@@ -222,30 +322,9 @@ extension Environment {
 
   private func dataFile() throws -> FileIdentity? { FileIdentity(descriptor: try descriptor()) }
 
-  private func lengths() throws -> (actual: Int, expected: Int) {
-    var (status, statistics) = (stat(), MDB_stat())
-    guard fstat(try descriptor(), &status) == 0 else { throw LMDBError(code: errno) }
-    try LMDBError.check(mdb_env_stat(handle, &statistics))
-    return (Int(status.st_size), (Int(try information().me_last_pgno) + 1) * Int(statistics.ms_psize))
-  }
-
-  /// Reading a page of the map that the file does not reach would end the program.
-  private func checkLength() throws {
-    let lengths = try lengths()
-    guard lengths.actual >= lengths.expected else {
-      throw Failure(
-        .badData, "data.mdb has \(lengths.actual) bytes where its header says \(lengths.expected)", at: .file(path),
-        cure: "Copy the store again; it is truncated.")
-    }
-  }
-
-  /// LMDB leaves out unused pages at the end of a commit; with them the length tells a whole file from a truncated one.
-  private func fillLength() throws {
-    let lengths = try lengths()
-    guard lengths.actual < lengths.expected else { return }
-    guard ftruncate(try descriptor(), off_t(lengths.expected)) == 0 else { throw LMDBError(code: errno) }
-  }
-
   /// Writes a copy without free pages into an empty folder.
-  func copyCompacted(to folder: String) throws { try LMDBError.check(mdb_env_copy2(handle, folder, UInt32(MDB_CP_COMPACT))) }
+  func copyCompacted(to folder: String) throws {
+    try read { try Census.check($0.content, depth: .leaves) }
+    try LMDBError.check(mdb_env_copy2(handle, folder, UInt32(MDB_CP_COMPACT)))
+  }
 }

@@ -19,7 +19,12 @@ struct LMDBError: Error {
       case MDB_VERSION_MISMATCH:
         (.badData, "The file was written by another LMDB version; export the views with that version and import them here.")
       case MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_BAD_TXN, MDB_PANIC:
-        (.badData, "The file is damaged. Restore it from a copy, or save what is readable: hpa-feat store merge --store NEW \(path).")
+        (
+          .badData,
+          "The file is damaged. Restore it from a copy, or save what is readable: hpa-feat store salvage --store \(path) --out NEW."
+        )
+      case ENOMEM:
+        (.unavailable, "The store does not fit into the address space that this program may use; see: ulimit -v.")
       case MDB_READERS_FULL: (.unavailable, "Too many programs read this store at once; wait for one to end.")
       case MDB_DBS_FULL: (.unavailable, "A store takes about a thousand views; drop some, or begin another store.")
       // LMDB reports a write that the disk took only in part as EIO.
@@ -30,5 +35,13 @@ struct LMDBError: Error {
       default: (.inputOutput, nil)
       }
     return Failure(kind, text, at: .file(path), cure: cure)
+  }
+}
+
+extension PageDamage {
+  func failure(at path: String) -> Failure {
+    Failure(
+      .badData, "data.mdb is damaged: page \(page) \(reason)", at: .file(path),
+      cure: "Restore it from a copy, or save what is whole into a new store: hpa-feat store salvage --store \(path) --out NEW.")
   }
 }

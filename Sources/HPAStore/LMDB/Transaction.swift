@@ -4,6 +4,9 @@ import CLMDB
 ///
 /// Bytes that it hands out belong to the memory map and are gone with it.
 struct Transaction: ~Copyable {
+  /// LMDB's number for the main database (MAIN_DBI), which is open as soon as a named one is.
+  static let mainDatabase: MDB_dbi = 1
+
   private let handle: OpaquePointer
 
   init(_ environment: OpaquePointer, isReadOnly: Bool) throws {
@@ -21,12 +24,13 @@ struct Transaction: ~Copyable {
     try LMDBError.check(mdb_txn_commit(handle))
   }
 
-  /// The handle of a named database (nil names the main one), or nil where there is none.
-  func openDatabase(_ name: String?, creating: Bool) throws -> MDB_dbi? {
+  /// For readers, the transaction that they see; for a writer, its own.
+  var number: Int { mdb_txn_id(handle) }
+
+  /// The handle of a named database (nil names the main one), which is made where it is missing.
+  func openDatabase(_ name: String?) throws -> MDB_dbi {
     var database: MDB_dbi = 0
-    let code = mdb_dbi_open(handle, name, creating ? UInt32(MDB_CREATE) : 0, &database)
-    if code == MDB_NOTFOUND { return nil }
-    try LMDBError.check(code)
+    try LMDBError.check(mdb_dbi_open(handle, name, name == nil ? 0 : UInt32(MDB_CREATE), &database))
     return database
   }
 
@@ -47,7 +51,30 @@ struct Transaction: ~Copyable {
   }
 
   func put(_ database: MDB_dbi, _ key: [UInt8], _ value: [UInt8]) throws {
-    try LMDBError.check(withValue(of: key) { key in withValue(of: value) { mdb_put(handle, database, &key, &$0, 0) } })
+    try put(database, key, bytes: value.count) { $0.copyBytes(from: value) }
+  }
+
+  /// Stores a value of so many bytes, which `fill` writes in its place.
+  func put(_ database: MDB_dbi, _ key: [UInt8], bytes: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) throws {
+    guard try !append(database, key, bytes: bytes, fill) else { return }
+    try LMDBError.check(reserve(database, key, bytes: bytes, flags: 0, fill))
+  }
+
+  /// The same behind the last key, where pages are filled whole; false, and nothing is stored, where the key belongs elsewhere or is there.
+  func append(_ database: MDB_dbi, _ key: [UInt8], bytes: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) throws -> Bool {
+    let code = reserve(database, key, bytes: bytes, flags: MDB_APPEND, fill)
+    guard code != MDB_KEYEXIST else { return false }
+    try LMDBError.check(code)
+    return true
+  }
+
+  private func reserve(
+    _ database: MDB_dbi, _ key: [UInt8], bytes: Int, flags: Int32, _ fill: (UnsafeMutableRawBufferPointer) -> Void
+  ) -> Int32 {
+    var value = MDB_val(mv_size: bytes, mv_data: nil)
+    let code = withValue(of: key) { mdb_put(handle, database, &$0, &value, UInt32(MDB_RESERVE | flags)) }
+    if code == 0 { fill(UnsafeMutableRawBufferPointer(start: value.mv_data, count: bytes)) }
+    return code
   }
 
   func delete(_ database: MDB_dbi, _ key: [UInt8]) throws {

@@ -111,7 +111,7 @@ extension ViewHeader {
 
 extension ViewHeader {
   /// - Throws: `badData` for JSON that is no header, or a header of a newer format.
-  init(json: UnsafeRawBufferPointer, name: String, path: String) throws {
+  package init(json: UnsafeRawBufferPointer, name: String, path: String) throws {
     let decoder = JSONDecoder()
     decoder.dateDecodingStrategy = .iso8601
     struct Format: Decodable { let format: Int }

@@ -6,9 +6,6 @@ import Foundation
 public enum NumpyFile {
   private static let magic: [UInt8] = [0x93] + Array("NUMPY".utf8)
 
-  /// NumPy reads no longer header either, unless it is told to.
-  private static let longestHeader = 10_000
-
   private struct Header {
     let scalarBytes: Int
     let rows: Int
@@ -66,7 +63,7 @@ public enum NumpyFile {
     let isVersion1 = prefix[6] == 1
     let length = Int(prefix[8]) | Int(prefix[9]) << 8 | (isVersion1 ? 0 : Int(prefix[10]) << 16 | Int(prefix[11]) << 24)
     let offset = isVersion1 ? 10 : 12
-    guard (1...3).contains(prefix[6]), length <= longestHeader else { throw Failure(.badData, "has an unknown .npy header", at: .file(path)) }
+    guard (1...3).contains(prefix[6]), length <= 1 << 16 else { throw Failure(.badData, "has an unknown .npy header", at: .file(path)) }
     try handle.seek(toOffset: UInt64(offset))
     let body = [UInt8](try handle.read(upToCount: length) ?? Data())
     guard body.count == length else {

@@ -1,4 +1,4 @@
-package import HPACore
+import HPACore
 package import HPATestSupport
 
 /// A reader of foreign files as fuzzing sees it: whatever the bytes, it gives a value or a `Failure` that blames them.
@@ -50,6 +50,15 @@ package struct FuzzTarget: Sendable {
       throw broken
     } catch {
       throw Broken(description: "an error that is no Failure: \(error)")
+    }
+  }
+
+  /// What `body` gives. What the program wrote itself must be read: here, a `Failure` is a broken contract as well.
+  static func again<Result>(_ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch {
+      throw Broken(description: "what was read and written cannot be read again: \(error)")
     }
   }
 

@@ -43,12 +43,16 @@ import Testing
       segment(0xDA, [1, 1, 0, coefficient, coefficient, bits]) + [0x7F]  // one code of one bit: nothing changes
     }
     let oneCode: [UInt8] = [1] + Array(repeating: 0, count: 15) + [0]
-    let head =
-      [0xFF, 0xD8] + segment(0xDB, [0] + Array(repeating: 1, count: 64)) + segment(0xC2, [8, 0, 8, 0, 8, 1, 1, 0x11, 0])
-      + segment(0xC4, [0x00] + oneCode) + segment(0xC4, [0x10] + oneCode) + scan(0, bits: 0)
-    let finer = (1...63).flatMap { coefficient in
-      (0...13).reversed().map { low in scan(UInt8(coefficient), bits: UInt8(low == 13 ? low : (low + 1) << 4 | low)) }
+    var file: [UInt8] = [0xFF, 0xD8]
+    file += segment(0xDB, [0] + Array(repeating: 1, count: 64))
+    file += segment(0xC2, [8, 0, 8, 0, 8, 1, 1, 0x11, 0])
+    file += segment(0xC4, [0x00] + oneCode)
+    file += segment(0xC4, [0x10] + oneCode)
+    file += scan(0, bits: 0)
+    for scanned in 0..<scans - 1 {
+      let low = UInt8(13 - scanned % 14)
+      file += scan(UInt8(1 + scanned / 14), bits: low == 13 ? low : (low + 1) << 4 | low)
     }
-    return head + finer.prefix(scans - 1).joined() + [0xFF, 0xD9]
+    return file + [0xFF, 0xD9]
   }
 }

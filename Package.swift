@@ -99,11 +99,13 @@ let package = Package(
     .target(
       name: "HPAFuzzTargets",
       dependencies: [
-        "HPACore", "HPAImages", "HPADatasets", "HPATorch", "HPABackbones", "HPAStore", "HPAIndex", "HPABlend", "HPACommands", "HPATestSupport",
+        "HPACore", "HPAImages", "HPADatasets", "HPATorch", "HPABackbones", "HPAStore", "HPAIndex", "HPABlend", "HPACommands",
+        "HPATestSupport",
       ],
       path: "Tests/HPAFuzzTargets", swiftSettings: swiftSettings),
     .testTarget(
-      name: "HPAFuzzTests", dependencies: ["HPAFuzzTargets", "HPACommands", "HPACore", "HPAImages", "HPATestSupport"], exclude: ["Regressions"],
+      name: "HPAFuzzTests", dependencies: ["HPAFuzzTargets", "HPACommands", "HPACore", "HPAImages", "HPATestSupport"],
+      exclude: ["Regressions"],
       swiftSettings: swiftSettings),
   ] + fuzzer,
   cxxLanguageStandard: .cxx20

@@ -23,7 +23,9 @@ import Testing
 
 /// Seeds and what is made of them, fed without a sanitiser: the short run of fuzzing. `make fuzz` is the long one.
 @Suite(.enabled(if: Python.isPresent, "needs scripts/setup test"), .fuzzSeeds) struct FuzzSeedTests {
-  @Test(arguments: FuzzTarget.all) func `Seeds, and thousands of changed ones, give a value or a failure that blames them`(target: FuzzTarget) throws {
+  @Test(arguments: FuzzTarget.all) func `Seeds, and thousands of changed ones, give a value or a failure that blames them`(
+    target: FuzzTarget
+  ) throws {
     // The same inputs in every run, unless another seed is asked for: what a fresh one finds belongs to `make fuzz`.
     let seed = ProcessInfo.processInfo.environment["HPA_TEST_SEED"].flatMap(UInt64.init) ?? 2018
     print("\(target.name): HPA_TEST_SEED=\(seed)")

@@ -18,7 +18,9 @@ struct YAMLMapping {
     do {
       node = try Yams.compose(yaml: text)
     } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
-      throw Failure(.badData, "'\(keys.joined(separator: "', '"))' stands twice in a mapping", at: .file(path, row: context.mark.line), cure: "Keep one of them.")
+      throw Failure(
+        .badData, "'\(keys.joined(separator: "', '"))' stands twice in a mapping", at: .file(path, row: context.mark.line),
+        cure: "Keep one of them.")
     } catch let error as YamlError {
       throw Failure(.badData, "is no YAML: \(error)", at: .file(path), cure: "Look at the line named above; indent with spaces.")
     }

@@ -7,7 +7,7 @@ extension FuzzTarget {
     let lines = [table.header] + table.rows.map(\.fields)
     // The byte order mark is skipped at the start of a file, so that a header that begins with one keeps its own.
     let text = "\u{FEFF}" + lines.map(CSVTable.line).joined()
-    let again = try again { try CSVTable(bytes: Array(text.utf8), path: "again") }
+    let again = try reread { try CSVTable(bytes: Array(text.utf8), path: "again") }
     try require(
       ([again.header] + again.rows.map(\.fields)).elementsEqual(lines) { $0.elementsEqual($1) { $0.utf8.elementsEqual($1.utf8) } },
       "the fields changed when they were written")

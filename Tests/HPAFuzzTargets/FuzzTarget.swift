@@ -54,7 +54,7 @@ package struct FuzzTarget: Sendable {
   }
 
   /// What `body` gives. What the program wrote itself must be read: here, a `Failure` is a broken contract as well.
-  static func again<Result>(_ body: () throws -> Result) throws -> Result {
+  static func reread<Result>(_ body: () throws -> Result) throws -> Result {
     do {
       return try body()
     } catch {

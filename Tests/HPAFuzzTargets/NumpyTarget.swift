@@ -9,7 +9,7 @@ extension FuzzTarget {
     try require((narrow.rows, narrow.columns) == (matrix.rows, matrix.columns), "the shape depends on the wanted type")
     let copy = input.folder.path("copy")
     try NumpyFile.write(matrix, to: copy)
-    let again: Matrix<Double> = try again { try NumpyFile.read(copy) }
+    let again: Matrix<Double> = try reread { try NumpyFile.read(copy) }
     try require((again.rows, again.columns) == (matrix.rows, matrix.columns), "the shape changed when it was written")
     try require(
       again.values.elementsEqual(matrix.values) { $0.bitPattern == $1.bitPattern }, "the values changed when they were written")

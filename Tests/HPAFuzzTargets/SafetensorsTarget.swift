@@ -12,7 +12,7 @@ extension FuzzTarget {
     }
     let copy = input.folder.path("copy")
     try SafetensorsFile.write(items, metadata: file.metadata, to: copy)
-    let again = try again { try SafetensorsFile(copy) }
+    let again = try reread { try SafetensorsFile(copy) }
     try require(again.metadata == file.metadata && again.names.count == file.names.count, "names or metadata changed")
     for item in items {
       guard case .floats(let values) = item.values else { continue }

@@ -31,20 +31,20 @@ extension FuzzTarget {
     let submission = try Submission(contentsOf: path)
     let copy = input.folder.path("copy")
     try submission.write(to: copy)
-    try require(try again { try Submission(contentsOf: copy) } == submission, "labels changed when they were written")
+    try require(try reread { try Submission(contentsOf: copy) } == submission, "labels changed when they were written")
   }
 
   private static func checkThresholds(_ path: String, in input: Input) throws {
     let thresholds = try Thresholds(contentsOf: path)
     let copy = input.folder.path("copy")
     try thresholds.write(to: copy)
-    try require(try again { try Thresholds(contentsOf: copy) } == thresholds, "thresholds changed when they were written")
+    try require(try reread { try Thresholds(contentsOf: copy) } == thresholds, "thresholds changed when they were written")
   }
 
   private static func checkMatches(_ path: String, in input: Input) throws {
     let matches = try Matches(contentsOf: path)
     let copy = input.folder.path("copy")
     try matches.write(to: copy)
-    try require(try again { try Matches(contentsOf: copy) } == matches, "matches changed when they were written")
+    try require(try reread { try Matches(contentsOf: copy) } == matches, "matches changed when they were written")
   }
 }

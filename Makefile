@@ -1,13 +1,16 @@
 # make demo   set up, build, make the demo data, run the whole job, print the result table
 # make test   set up what is missing, run every test
+# make fuzz   feed the readers of foreign files for hours (docs/fuzzing.md)
 SHELL := /bin/bash
 SEED ?= 1
 DEMO ?= demo
 PREFIX ?= /usr/local
+RUNS ?= 1000000
+SECONDS ?= 1200
 # Tests see the inside of modules, so they are built apart from the program; optimised, since the numerical ones are heavy.
 TEST_BUILD := -c release -Xswiftc -enable-testing --scratch-path .build-test
 
-.PHONY: setup build demo test parity torture bench format lint install clean
+.PHONY: setup build demo test fuzz parity torture bench format lint install clean
 
 setup:
 	@scripts/setup build
@@ -31,6 +34,11 @@ install: build
 	install -d "$(PREFIX)/share/hpa-feat/indexes"
 	install -m 644 indexes/*.yaml "$(PREFIX)/share/hpa-feat/indexes/"
 
+# make fuzz TARGET="png npy" RUNS=1000000 SECONDS=1200: the readers of foreign files under libFuzzer and AddressSanitizer.
+fuzz:
+	@scripts/setup test
+	RUNS=$(RUNS) SECONDS_EACH=$(SECONDS) SEED=$(SEED) scripts/fuzz $(TARGET)
+
 parity:
 	@scripts/setup test
 	HPA_PARITY_SEED=$(SEED) swift test $(TEST_BUILD) --filter Parity
@@ -53,4 +61,4 @@ lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
 
 clean:
-	rm -rf .build .build-test .goldens
+	rm -rf .build .build-test .build-fuzz .fuzz .goldens

@@ -20,6 +20,15 @@ func tests(_ room: String, _ dependencies: [Target.Dependency] = [], scripts: [S
     exclude: scripts, swiftSettings: swiftSettings)
 }
 
+/// libFuzzer's program, which only scripts/fuzz can link: it needs -sanitize=fuzzer.
+let fuzzer: [Target] =
+  Context.environment["HPA_FUZZ"] == nil
+  ? []
+  : [
+    .executableTarget(
+      name: "hpa-fuzz", dependencies: ["HPAFuzzTargets", "HPATestSupport"], path: "Tests/HPAFuzz", swiftSettings: swiftSettings)
+  ]
+
 let package = Package(
   name: "hpa-feat",
   products: [
@@ -102,6 +111,19 @@ let package = Package(
     tests("HPABlend"),
     tests("HPAPictures"),
     tests("HPACommands", ["HPABackbones", "HPAImages", "HPAStore", "HPATorch"]),
-  ],
+
+    // What fuzzing feeds: the readers of foreign files, one file a target (docs/fuzzing.md).
+    .target(
+      name: "HPAFuzzTargets",
+      dependencies: [
+        "HPACore", "HPAImages", "HPADatasets", "HPATorch", "HPABackbones", "HPAStore", "HPAIndex", "HPABlend", "HPACommands",
+        "HPATestSupport",
+      ],
+      path: "Tests/HPAFuzzTargets", swiftSettings: swiftSettings),
+    .testTarget(
+      name: "HPAFuzzTests", dependencies: ["HPAFuzzTargets", "HPACommands", "HPACore", "HPAImages", "HPATestSupport"],
+      exclude: ["Regressions"],
+      swiftSettings: swiftSettings),
+  ] + fuzzer,
   cxxLanguageStandard: .cxx20
 )

@@ -174,5 +174,20 @@ open(f"{folder}/bomb.jpg", "wb").write(jpeg)
 for name in ["bomb.png", "bomb.tif", "bomb.jpg"]:
     refuse(name, "60000 x 60000")
 
+# Sides that are allowed, of pictures that the few bytes cannot hold; and one pixel in a tile of 16384 x 16384.
+jpeg[start + 5:start + 9] = struct.pack(">HH", 16000, 16000)
+open(f"{folder}/short.jpg", "wb").write(jpeg)
+png("short.png", np.zeros((16, 16), "u1"), 8, 0)
+body = bytearray(open(f"{folder}/short.png", "rb").read())
+body[16:24] = struct.pack(">II", 16000, 16000)
+body[29:33] = struct.pack(">I", zlib.crc32(body[12:29]))
+open(f"{folder}/short.png", "wb").write(body)
+for name in ["short.jpg", "short.png"]:
+    refuse(name, "cannot hold the 16000 x 16000 pixels")
+entries = [(256, 4, 1), (257, 4, 1), (258, 3, 8), (259, 3, 1), (262, 3, 1), (277, 3, 1), (322, 4, 16384), (323, 4, 16384), (324, 4, 8), (325, 4, 99)]
+with open(f"{folder}/tile.tif", "wb") as file:
+    file.write(struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries) + bytes(99))
+refuse("tile.tif", "no sensible size")
+
 with open(f"{folder}/refused.csv", "w", newline="") as file:
     csv.writer(file, lineterminator="\n").writerows([["Name", "Reason"]] + refused)

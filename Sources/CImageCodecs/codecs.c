@@ -24,13 +24,7 @@ hpa_image_status hpa_image_probe(const uint8_t *bytes, size_t count, hpa_image_h
   memset(header, 0, sizeof *header);
   reader read = reader_of(bytes, count);
   if (!read) return hpa_fail(error, HPA_IMAGE_UNKNOWN_FORMAT, "the first bytes are those of no PNG, TIFF or JPEG");
-  hpa_image_status status = read(bytes, count, header, NULL, error);
-  if (status == HPA_IMAGE_OK && hpa_row_bytes(header) * header->height > HPA_IMAGE_MAX_BYTES) {
-    return hpa_fail(
-        error, HPA_IMAGE_TOO_LARGE, "%u x %u x %u samples of %u bits take more than 1 GiB", header->width, header->height, header->channels,
-        header->bits);
-  }
-  return status;
+  return read(bytes, count, header, NULL, error);
 }
 
 hpa_image_status hpa_image_decode(
@@ -74,6 +68,19 @@ hpa_image_status hpa_check_sides(uint64_t width, uint64_t height, hpa_image_erro
     return hpa_fail(
         error, HPA_IMAGE_TOO_LARGE, "%llu x %llu pixels; at most %d a side are read", (unsigned long long)width,
         (unsigned long long)height, HPA_IMAGE_MAX_SIDE);
+  }
+  return HPA_IMAGE_OK;
+}
+
+hpa_image_status hpa_check_size(const hpa_image_header *header, size_t count, size_t least, hpa_image_error *error) {
+  size_t claimed = hpa_row_bytes(header) * header->height;
+  if (claimed > HPA_IMAGE_MAX_BYTES) {
+    return hpa_fail(
+        error, HPA_IMAGE_TOO_LARGE, "%u x %u x %u samples of %u bits take more than 1 GiB", header->width, header->height, header->channels,
+        header->bits);
+  }
+  if (count < least) {
+    return hpa_fail(error, HPA_IMAGE_DAMAGED, "%zu bytes cannot hold the %u x %u pixels that its header claims", count, header->width, header->height);
   }
   return HPA_IMAGE_OK;
 }

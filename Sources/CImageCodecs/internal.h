@@ -21,6 +21,10 @@ hpa_image_status hpa_fail(hpa_image_error *error, hpa_image_status status, const
 // HPA_IMAGE_OK where both sides lie in 1...HPA_IMAGE_MAX_SIDE.
 hpa_image_status hpa_check_sides(uint64_t width, uint64_t height, hpa_image_error *error);
 
+// HPA_IMAGE_OK where the samples take at most HPA_IMAGE_MAX_BYTES, and the file's `count` bytes are not fewer than the `least` that could
+// hold them.
+hpa_image_status hpa_check_size(const hpa_image_header *header, size_t count, size_t least, hpa_image_error *error);
+
 size_t hpa_row_bytes(const hpa_image_header *header);
 
 // One reader a format. `samples` is NULL where only the header is wanted.

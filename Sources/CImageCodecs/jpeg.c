@@ -8,9 +8,17 @@
 
 #include <jerror.h>
 
-// libjpeg's error manager with the place to jump to.
+// Huffman codes spend a bit or more on each block of 8 x 8 samples. Where no component is sampled fully in both directions, half as many
+// blocks as the picture has of 8 x 8 pixels are the fewest.
+static const size_t most_pixels_per_byte = 1024;
+
+// Every scan of a progressive picture costs a pass over it; real ones have a dozen.
+static const int most_scans = 500;
+
+// libjpeg's error and progress managers with the place to jump to.
 typedef struct {
   struct jpeg_error_mgr manager;
+  struct jpeg_progress_mgr progress;
   jmp_buf jump;
   hpa_image_error *error;
 } jpeg_session;
@@ -19,8 +27,12 @@ static void on_error(j_common_ptr codec) {
   jpeg_session *session = (jpeg_session *)codec->err;
   char message[JMSG_LENGTH_MAX];
   session->manager.format_message(codec, message);
-  hpa_image_status status = session->manager.msg_code == JERR_OUT_OF_MEMORY ? HPA_IMAGE_OUT_OF_MEMORY : HPA_IMAGE_DAMAGED;
-  hpa_fail(session->error, status, "%s", message);
+  switch (session->manager.msg_code) {
+    case JERR_OUT_OF_MEMORY: hpa_fail(session->error, HPA_IMAGE_OUT_OF_MEMORY, "%s", message); break;
+    // What libjpeg says where max_memory_to_use is not enough.
+    case JERR_NO_BACKING_STORE: hpa_fail(session->error, HPA_IMAGE_TOO_LARGE, "decoding it takes more than 1 GiB of working memory"); break;
+    default: hpa_fail(session->error, HPA_IMAGE_DAMAGED, "%s", message);
+  }
   longjmp(session->jump, 1);
 }
 
@@ -28,6 +40,13 @@ static void on_error(j_common_ptr codec) {
 static void on_message(j_common_ptr codec, int level) {
   int code = codec->err->msg_code;
   if (level < 0 && code != JWRN_JFIF_MAJOR && code != JWRN_ADOBE_XFORM) on_error(codec);
+}
+
+static void on_progress(j_common_ptr codec) {
+  jpeg_session *session = (jpeg_session *)codec->err;
+  if (((j_decompress_ptr)codec)->input_scan_number <= most_scans) return;
+  hpa_fail(session->error, HPA_IMAGE_UNSUPPORTED, "JPEG of more than %d scans", most_scans);
+  longjmp(session->jump, 1);
 }
 
 static void on_output(j_common_ptr codec) { (void)codec; }
@@ -44,6 +63,8 @@ static hpa_image_status read_with(
     jpeg_session *session, j_decompress_ptr codec, const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples) {
   if (setjmp(session->jump)) return session->error->status;
   jpeg_create_decompress(codec);
+  codec->mem->max_memory_to_use = HPA_IMAGE_MAX_BYTES;
+  codec->progress = &session->progress;
   jpeg_mem_src(codec, bytes, count);
   jpeg_read_header(codec, TRUE);
   hpa_image_status status = hpa_check_sides(codec->image_width, codec->image_height, session->error);
@@ -59,6 +80,9 @@ static hpa_image_status read_with(
       .channels = codec->out_color_space == JCS_GRAYSCALE ? 1 : 3,
       .bits = 8,
   };
+  size_t least = codec->arith_code ? 0 : (size_t)found.width * found.height / most_pixels_per_byte;
+  status = hpa_check_size(&found, count, least, session->error);
+  if (status != HPA_IMAGE_OK) return status;
   if (!samples) {
     *header = found;
     return HPA_IMAGE_OK;
@@ -74,7 +98,7 @@ static hpa_image_status read_with(
 }
 
 hpa_image_status hpa_read_jpeg(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error) {
-  jpeg_session session = {.error = error};
+  jpeg_session session = {.error = error, .progress = {.progress_monitor = on_progress}};
   struct jpeg_decompress_struct codec = {.err = prepare(&session)};
   hpa_image_status status = read_with(&session, &codec, bytes, count, header, samples);
   jpeg_destroy_decompress(&codec);

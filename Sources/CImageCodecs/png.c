@@ -37,6 +37,9 @@ static void write_bytes(png_structp png, png_bytep source, size_t count) {
 
 static void flush_nothing(png_structp png) { (void)png; }
 
+// Deflate makes at most 1032 bytes of one.
+static const size_t most_inflation = 1032;
+
 // PNG stores 16-bit samples with the high byte first.
 static void use_machine_order(png_structp png) {
   const uint16_t one = 1;
@@ -58,7 +61,10 @@ static hpa_image_status read_with(png_session *session, hpa_image_header *header
   if (setjmp(png_jmpbuf(session->png))) return session->error->status;
   png_set_read_fn(session->png, session, read_bytes);
   png_set_user_limits(session->png, HPA_IMAGE_MAX_SIDE, HPA_IMAGE_MAX_SIDE);
+  // Texts, profiles and Exif are passed over: for the last, libpng allocates whatever length the file claims.
+  png_set_keep_unknown_chunks(session->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
   png_read_info(session->png, session->info);
+  size_t stored = png_get_rowbytes(session->png, session->info) * png_get_image_height(session->png, session->info);
   png_set_expand(session->png);  // palettes to RGB, 1, 2 and 4 bits to 8, tRNS to alpha
   if (png_get_bit_depth(session->png, session->info) == 16) use_machine_order(session->png);
   png_set_interlace_handling(session->png);
@@ -70,6 +76,8 @@ static hpa_image_status read_with(png_session *session, hpa_image_header *header
       .channels = png_get_channels(session->png, session->info),
       .bits = png_get_bit_depth(session->png, session->info),
   };
+  hpa_image_status status = hpa_check_size(&found, session->memory.count, stored / most_inflation, session->error);
+  if (status != HPA_IMAGE_OK) return status;
   if (!samples) {
     *header = found;
     return HPA_IMAGE_OK;

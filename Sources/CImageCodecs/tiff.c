@@ -6,6 +6,12 @@
 #include <string.h>
 #include <tiffio.h>
 
+// A tile is not longer than this, unless the picture is.
+static const uint32_t most_tile_side = 4096;
+
+// Smaller copies and masks that follow the picture.
+static const int most_further_pages = 64;
+
 typedef struct {
   hpa_memory memory;
   hpa_image_error *error;
@@ -75,6 +81,7 @@ static void unmap_nothing(thandle_t handle, void *base, toff_t size) { (void)han
 static TIFF *open_session(tiff_session *session, const char *mode) {
   TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
   if (!options) return NULL;
+  TIFFOpenOptionsSetMaxSingleMemAlloc(options, HPA_IMAGE_MAX_BYTES);
   TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, session);
   TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, session);
   TIFF *tiff = TIFFClientOpenExt(
@@ -124,8 +131,9 @@ static hpa_image_status read_layout(TIFF *tiff, tiff_session *session, tiff_layo
 
 // A second page would be lost in silence; smaller copies of the first (a pyramid) and masks are no loss.
 static hpa_image_status check_single_page(TIFF *tiff, tiff_session *session) {
-  while (!TIFFLastDirectory(tiff)) {
+  for (int page = 0; !TIFFLastDirectory(tiff); page++) {
     uint32_t kind = 0;
+    if (page == most_further_pages) return hpa_fail(session->error, HPA_IMAGE_UNSUPPORTED, "TIFF of more than %d pages", page);
     if (!TIFFReadDirectory(tiff)) return damaged(session, "a page cannot be read");
     TIFFGetFieldDefaulted(tiff, TIFFTAG_SUBFILETYPE, &kind);
     if (!(kind & (FILETYPE_REDUCEDIMAGE | FILETYPE_MASK))) return hpa_fail(session->error, HPA_IMAGE_UNSUPPORTED, "TIFF of several pages; one stain a file is read");
@@ -201,7 +209,9 @@ static size_t block_bytes(TIFF *tiff, const tiff_layout *layout) {
   uint32_t width = 0, height = 0;
   TIFFGetField(tiff, TIFFTAG_TILEWIDTH, &width);
   TIFFGetField(tiff, TIFFTAG_TILELENGTH, &height);
-  if (width == 0 || height == 0 || width > HPA_IMAGE_MAX_SIDE || height > HPA_IMAGE_MAX_SIDE) return 0;
+  uint32_t most_width = layout->header.width < most_tile_side ? most_tile_side : layout->header.width;
+  uint32_t most_height = layout->header.height < most_tile_side ? most_tile_side : layout->header.height;
+  if (width == 0 || height == 0 || width > most_width || height > most_height) return 0;
   tmsize_t tile = TIFFTileSize(tiff);
   return tile > 0 ? (size_t)tile : 0;
 }
@@ -225,10 +235,9 @@ static hpa_image_status expand_palette(TIFF *tiff, tiff_session *session, const 
   return HPA_IMAGE_OK;
 }
 
-static hpa_image_status read_samples(TIFF *tiff, tiff_session *session, const tiff_layout *layout, void *samples) {
-  size_t size = block_bytes(tiff, layout);
-  if (size == 0) return damaged(session, "strips or tiles of no sensible size");
-  uint8_t *block = malloc(size);
+static hpa_image_status read_samples(TIFF *tiff, tiff_session *session, const tiff_layout *layout, size_t size, void *samples) {
+  // Zeros, for a decoder that stops early must not let the memory's past show.
+  uint8_t *block = calloc(1, size);
   if (!block) return hpa_fail(session->error, HPA_IMAGE_OUT_OF_MEMORY, "out of memory");
   hpa_image_status status = TIFFIsTiled(tiff) ? read_tiles(tiff, session, layout, samples, block) : read_strips(tiff, session, layout, samples, block);
   free(block);
@@ -243,13 +252,17 @@ static hpa_image_status read_with(TIFF *tiff, tiff_session *session, hpa_image_h
   tiff_layout layout = {.stored_channels = 1, .planar = PLANARCONFIG_CONTIG};
   hpa_image_status status = read_layout(tiff, session, &layout);
   if (status == HPA_IMAGE_OK) status = check_single_page(tiff, session);
+  // Many strips may share their bytes, so that a small file can rightly hold a large picture.
+  if (status == HPA_IMAGE_OK) status = hpa_check_size(&layout.header, session->memory.count, 0, session->error);
   if (status != HPA_IMAGE_OK) return status;
+  size_t block = block_bytes(tiff, &layout);
+  if (block == 0) return damaged(session, "strips or tiles of no sensible size");
   if (!samples) {
     *header = layout.header;
     return HPA_IMAGE_OK;
   }
   if (!hpa_same_header(&layout.header, header)) return damaged(session, "the header is not the one that was probed");
-  return read_samples(tiff, session, &layout, samples);
+  return read_samples(tiff, session, &layout, block, samples);
 }
 
 hpa_image_status hpa_read_tiff(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error) {

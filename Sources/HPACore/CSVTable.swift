@@ -56,8 +56,10 @@ public struct CSVTable: Sendable {
     return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
   }
 
-  /// One line with its line feed.
-  public static func line(_ fields: [String]) -> String { fields.map(field).joined(separator: ",") + "\n" }
+  /// One line with its line feed. A lone empty field is quoted, for an empty line would be passed over.
+  public static func line(_ fields: [String]) -> String {
+    fields == [""] ? "\"\"\n" : fields.map(field).joined(separator: ",") + "\n"
+  }
 }
 
 extension CSVTable {
@@ -82,6 +84,11 @@ extension CSVTable {
         fields.append(try nextField())
         guard position < bytes.count else { break }
         let separator = bytes[position]
+        guard separator == UInt8(ascii: ",") || separator == 10 || separator == 13 else {
+          throw Failure(
+            .badData, "text follows a closing quote", at: .file(path, row: line),
+            cure: "Quote the whole field, and double the quotes inside it.")
+        }
         position += 1
         if separator == UInt8(ascii: ",") { continue }
         if separator == 13, position < bytes.count, bytes[position] == 10 { position += 1 }

@@ -86,6 +86,9 @@ public enum NumpyFile {
     guard extents.count == 2, let rows = extents[0], let columns = extents[1], rows >= 0, columns >= 0,
       !rows.multipliedReportingOverflow(by: columns).overflow, rows * columns < 1 << 48
     else { throw Failure(.badData, "has shape (\(shape)), not two dimensions", at: .file(path), cure: cure) }
+    guard columns > 0 || rows == 0 else {
+      throw Failure(.badData, "has \(rows) rows of no columns", at: .file(path), cure: "Save a matrix with one row an image.")
+    }
     return Header(scalarBytes: type == "<f4" ? 4 : 8, rows: rows, columns: columns, dataOffset: dataOffset)
   }
 

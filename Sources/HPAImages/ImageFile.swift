@@ -29,6 +29,8 @@ public enum ImageFile {
 
   /// The longest side that is read, in pixels.
   public static let maximumSide = Int(HPA_IMAGE_MAX_SIDE)
+  /// The most bytes of samples that a picture may take; a decoder's own working memory stays below this, too.
+  public static let maximumBytes = Int(HPA_IMAGE_MAX_BYTES)
 
   /// Reads a picture whole. Palettes become RGB, 1, 2 and 4-bit greys become 8-bit, MinIsWhite is inverted.
   ///
@@ -39,12 +41,17 @@ public enum ImageFile {
   /// The header alone.
   ///
   /// - Throws: as `read`.
-  public static func header(of path: String) throws -> Header { try header(of: FileBytes.read(path), path: path).header }
+  public static func header(of path: String) throws -> Header { try header(of: FileBytes.read(path), path: path) }
+
+  /// The header of a file whose bytes are at hand.
+  ///
+  /// - Throws: `badData`, as `read`.
+  public static func header(of bytes: [UInt8], path: String) throws -> Header { try probe(bytes, path: path).header }
 
   /// - Parameter path: the name that a failure points at.
   /// - Throws: `badData`, as `read`.
   public static func decode(_ bytes: [UInt8], path: String) throws -> RasterImage {
-    var (header, native) = try header(of: bytes, path: path)
+    var (header, native) = try probe(bytes, path: path)
     let count = header.width * header.height * header.channels
     let samples: RasterImage.Samples
     if header.bits == 16 {
@@ -68,7 +75,7 @@ public enum ImageFile {
     return samples
   }
 
-  private static func header(of bytes: [UInt8], path: String) throws -> (header: Header, native: hpa_image_header) {
+  private static func probe(_ bytes: [UInt8], path: String) throws -> (header: Header, native: hpa_image_header) {
     var native = hpa_image_header()
     var error = hpa_image_error()
     guard hpa_image_probe(bytes, bytes.count, &native, &error) == HPA_IMAGE_OK else { throw failure(error, path: path) }

@@ -183,7 +183,7 @@ extension ViewHeader {
   private static let checksumBytes = checksumStart.count + 10
 
   /// - Throws: `badData` for JSON that is no header or was changed since it was written, or a header of a newer format.
-  init(json: UnsafeRawBufferPointer, name: String, path: String) throws {
+  package init(json: UnsafeRawBufferPointer, name: String, path: String) throws {
     let decoder = JSONDecoder()
     decoder.dateDecodingStrategy = .iso8601
     struct Format: Decodable { let format: Int }

@@ -23,12 +23,18 @@ import Testing
   @Test(arguments: [
     ("Id,Target\na,1\nb\n", 3, "1 fields where the header has 2"),
     ("Id,Target\na,\"1\n", 2, "never closed"),
+    ("Id,Target\n\"a\"b,1\n", 2, "text follows a closing quote"),
     ("", nil, "the file is empty"),
   ])
   func `A damaged table is refused with its row`(text: String, row: Int?, message: String) throws {
     let failure = #expect(throws: Failure.self) { try CSVTable(bytes: Array(text.utf8), path: "t.csv") }
     #expect(failure?.kind == .badData && failure?.place.row == row)
     #expect(failure?.message.contains(message) == true)
+  }
+
+  @Test func `A lone empty field is written so that its row is read again`() throws {
+    let text = ["Id", "", "x"].map { CSVTable.line([$0]) }.joined()
+    #expect(try CSVTable(bytes: Array(text.utf8), path: "t.csv").rows.map(\.fields) == [[""], ["x"]])
   }
 
   @Test func `Bytes that are not UTF-8 are refused, and a byte order mark is skipped`() throws {

@@ -23,7 +23,7 @@ extension NumpyFileTests {
     arguments: [
       ("n.arange(6).reshape(2, 3)", "holds '<i8'"), ("n.zeros((3, 2), 'f4', order='F')", "Fortran order"),
       ("n.zeros(3, 'f4')", "not two dimensions"),
-      ("n.zeros((2, 2), '>f4')", "holds '>f4'"),
+      ("n.zeros((2, 2), '>f4')", "holds '>f4'"), ("n.zeros((1 << 60, 0), 'f4')", "rows of no columns"),
     ])
   func `Another type, order or rank is refused with what to type`(expression: String, message: String) throws {
     let folder = try TemporaryFolder()

@@ -9,8 +9,8 @@
 // The longest side that is read, in pixels; a header that claims more is refused before anything is allocated for it.
 #define HPA_IMAGE_MAX_SIDE 16384
 #define HPA_IMAGE_MAX_CHANNELS 8
-// The most bytes that a decoded picture may take.
-#define HPA_IMAGE_MAX_BYTES (1024u * 1024u * 1024u)
+// The most bytes that a decoded picture may take: 1 GiB. The libraries' own working memory has the same limit.
+#define HPA_IMAGE_MAX_BYTES 0x40000000u
 
 typedef enum { HPA_IMAGE_PNG = 1, HPA_IMAGE_TIFF = 2, HPA_IMAGE_JPEG = 3 } hpa_image_format;
 
@@ -40,7 +40,8 @@ typedef struct {
   char detail[240];
 } hpa_image_error;
 
-// Reads the header only.
+// Reads the header only. One that claims more pixels than the file's bytes can hold (PNG, JPEG) is refused here, before its caller
+// allocates anything.
 hpa_image_status hpa_image_probe(const uint8_t *bytes, size_t count, hpa_image_header *header, hpa_image_error *error);
 
 // Decodes into `samples`, which holds width * height * channels * bits / 8 bytes as `hpa_image_probe` told them for the same bytes.

@@ -8,7 +8,7 @@ import HPAStacker
 import HPATorch
 
 /// What `hpa.yaml` says: data sets, models, stack, thresholds, blend. Every key is described in schemas/hpa.schema.json.
-struct ProjectConfiguration {
+package struct ProjectConfiguration {
   struct Dataset {
     let name: String
     let layout: ImageLayout
@@ -101,8 +101,10 @@ extension ProjectConfiguration {
   /// Reads and checks `hpa.yaml`.
   ///
   /// - Throws: `missingInput`, or `badData` with file and line.
-  init(contentsOf path: String) throws {
-    var top = try YAMLMapping(contentsOf: path)
+  init(contentsOf path: String) throws { try self.init(bytes: try FileBytes.read(path), path: path) }
+
+  package init(bytes: [UInt8], path: String) throws {
+    var top = try YAMLMapping(bytes: bytes, path: path)
     _ = try top.integer("version", in: 1...1)
     name = try top.required("name")
     datasets = try Self.named(in: try top.requiredMapping("datasets"), Dataset.init)

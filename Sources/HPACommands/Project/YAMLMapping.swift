@@ -11,17 +11,38 @@ struct YAMLMapping {
 
   /// Reads the mapping at the top of a file.
   ///
-  /// - Throws: `missingInput`; `badData` with file and line for text that is no YAML mapping or repeats a key.
-  init(contentsOf path: String) throws {
-    let text = String(decoding: try FileBytes.read(path), as: UTF8.self)
+  /// - Throws: `badData` with file and line for text that is no YAML mapping or repeats a key.
+  init(bytes: [UInt8], path: String) throws {
+    let text = try YAMLMapping.text(bytes, path: path)
     let node: Node?
     do {
       node = try Yams.compose(yaml: text)
+    } catch YamlError.duplicatedKeysInMapping(let keys, let context) {
+      throw Failure(
+        .badData, "'\(keys.joined(separator: "', '"))' stands twice in a mapping", at: .file(path, row: context.mark.line),
+        cure: "Keep one of them.")
     } catch let error as YamlError {
       throw Failure(.badData, "is no YAML: \(error)", at: .file(path), cure: "Look at the line named above; indent with spaces.")
     }
     guard let node else { throw Failure(.badData, "is empty", at: .file(path), cure: "See schemas/hpa.schema.json for what it holds.") }
     try self.init(node, name: "", path: path)
+  }
+
+  /// Bounds on what a reader can be made to do. Aliases multiply: those of an alias of an alias count as often as it stands there.
+  private static let (longestText, mostAliases) = (256 << 10, 16)
+
+  private static func text(_ bytes: [UInt8], path: String) throws -> String {
+    guard bytes.count <= longestText else {
+      throw Failure(.badData, "has \(bytes.count) bytes; at most \(longestText) are read", at: .file(path), cure: "Is this an hpa.yaml?")
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw Failure(.badData, "bytes that are not UTF-8", at: .file(path), cure: "Save the file as UTF-8.")
+    }
+    // An asterisk that begins a word is an alias, unless it stands in quotes or a comment; too many of those are refused, too.
+    guard text.matches(of: /\*[^\s*]/).count <= mostAliases else {
+      throw Failure(.badData, "has more than \(mostAliases) aliases ('*name')", at: .file(path), cure: "Write the values out.")
+    }
+    return text
   }
 
   private init(_ node: Node, name: String, path: String) throws {
@@ -91,7 +112,7 @@ struct YAMLMapping {
 
   mutating func integer(_ key: String, in range: ClosedRange<Int>) throws -> Int? {
     guard let node = node(key) else { return nil }
-    guard let value = node.int, range.contains(value) else {
+    guard let value = node.wholeNumber, range.contains(value) else {
       throw wrong(key, node, "a whole number from \(range.lowerBound) to \(range.upperBound)")
     }
     return value
@@ -113,7 +134,7 @@ struct YAMLMapping {
 
   mutating func integers(_ key: String, in range: ClosedRange<Int>) throws -> [Int]? {
     guard let node = node(key) else { return nil }
-    let values = node.sequence?.compactMap(\.int)
+    let values = node.sequence?.compactMap(\.wholeNumber)
     guard let values, values.count == node.sequence?.count, values.allSatisfy(range.contains) else {
       throw wrong(key, node, "a list of whole numbers from \(range.lowerBound) to \(range.upperBound)")
     }
@@ -152,4 +173,9 @@ struct YAMLMapping {
   func failure(_ message: String, at key: String? = nil, cure: String) -> Failure {
     Failure(.badData, message, at: .file(path, row: entries.first { $0.key == key }?.line ?? line), cure: cure)
   }
+}
+
+extension Node {
+  /// As `int`, but for `8:32`: Yams takes it to base 60, and traps where that overflows.
+  fileprivate var wholeNumber: Int? { scalar?.string.contains(":") == false ? int : nil }
 }

@@ -63,7 +63,7 @@ public enum ImageFile {
   }
 
   /// - Throws: `badData`, as `read`.
-  static func format(of bytes: [UInt8], path: String) throws -> Format { try header(of: bytes, path: path).header.format }
+  static func format(of bytes: [UInt8], path: String) throws -> Format { try header(of: bytes, path: path).format }
 
   private static func decode<Sample>(_ bytes: [UInt8], _ header: inout hpa_image_header, count: Int, path: String) throws -> [Sample] {
     var error = hpa_image_error()

@@ -7,7 +7,7 @@ extension IndexRecipe {
   ///
   /// - Throws: `missingInput`; `badData` with file and line.
   init(contentsOf path: String) throws {
-    var top = try YAMLMapping(contentsOf: path)
+    var top = try YAMLMapping(bytes: FileBytes.read(path), path: path)
     let factory = try top.required("factory")
     let parameters = try top.string("parameters")
     let oversampling = try top.integer("oversampling", in: 1...1000) ?? 1

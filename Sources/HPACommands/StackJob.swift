@@ -34,13 +34,13 @@ struct StackJob {
 
   func run(device: Device) throws -> StackSummary {
     let plan = try plan(variant)
-    let other = try comparison()
+    let (other, reason) = try comparison()
     let count = plan.folds.count + (other?.folds.count ?? 0)
     let progress = ProgressLine("stack-train", total: count * configuration.epochs, unit: "epochs")
     let result = try train(plan, device: device, progress: progress, isKept: true)
     let compared = try other.map { try train($0, device: device, progress: progress, isKept: false) }
     progress.finish()
-    return try summary(of: result, plan, compared: compared)
+    return try summary(of: result, plan, compared: compared, reason: reason)
   }
 
   // MARK: Variants
@@ -53,12 +53,34 @@ struct StackJob {
     /// Rows of the training images that take part, and the blocks that each keeps (nil for all).
     let rows: [Int]
     let kept: [[Int]]?
+    /// By fold: places in `rows`.
+    let parts: [(training: [Int], validation: [Int])]
+
+    /// - Throws: `badData` for a part without images, and what `HonestBlocks.check` throws.
+    init(_ variant: StackVariant, _ layout: StackerLayout, ids: [ImageID], folds: Folds, rows: [Int], kept: [[Int]]?, honest: HonestBlocks?)
+      throws
+    {
+      (self.variant, self.layout, self.folds, self.rows, self.kept) = (variant, layout, folds, rows, kept)
+      let placeOfID = Dictionary(uniqueKeysWithValues: zip(rows.map { ids[$0] }, rows.indices))
+      parts = (0..<folds.count).map { fold in
+        (folds.training(fold: fold).compactMap { placeOfID[$0] }, folds.validation(fold: fold).compactMap { placeOfID[$0] })
+      }
+      for (fold, part) in parts.enumerated() {
+        guard part.training.count > 1, !part.validation.isEmpty else {
+          throw Failure(
+            .badData, "fold \(fold) of the stacker has \(part.training.count) training and \(part.validation.count) validation images",
+            cure: "Use fewer folds or more images.")
+        }
+        if let kept { try honest?.check(training: part.training.map { kept[$0] }, validation: part.validation.map { kept[$0] }) }
+      }
+    }
   }
 
   private func plan(_ variant: StackVariant) throws -> Plan {
     let widths = training.input.widths
     guard variant == .outOfFold else {
-      return Plan(variant: variant, layout: StackerLayout(widths: widths), folds: folds, rows: Array(training.ids.indices), kept: nil)
+      return try Plan(
+        variant, StackerLayout(widths: widths), ids: training.ids, folds: folds, rows: Array(training.ids.indices), kept: nil, honest: nil)
     }
     guard let honest else {
       throw Failure(
@@ -67,15 +89,20 @@ struct StackJob {
     }
     let blocks = training.ids.enumerated().map { row, id in honest.blocks.blocks(of: id, turn: row) }
     let rows = blocks.indices.filter { blocks[$0] != nil }
-    return Plan(
-      variant: variant, layout: StackerLayout(widths: widths, passes: honest.blocks.passes), folds: honest.folds, rows: rows,
-      kept: blocks.compactMap(\.self))
+    return try Plan(
+      variant, StackerLayout(widths: widths, passes: honest.blocks.passes), ids: training.ids, folds: honest.folds, rows: rows,
+      kept: blocks.compactMap(\.self), honest: honest.blocks)
   }
 
-  /// The other variant, where it can be trained and that was asked for or takes less than about a minute.
-  private func comparison() throws -> Plan? {
-    guard honest != nil, isCompared ?? isCheap else { return nil }
-    return try plan(variant == .outOfFold ? .naive : .outOfFold)
+  /// The other variant, where it was asked for, or can be trained in less than about a minute; else the reason why not.
+  private func comparison() throws -> (plan: Plan?, reason: String?) {
+    guard honest != nil else { return (nil, "the folds of the networks are not known (--feature-folds)") }
+    guard isCompared ?? isCheap else { return (nil, isCompared == nil ? "it would take a while (--compare)" : "--no-compare") }
+    do {
+      return (try plan(variant == .outOfFold ? .naive : .outOfFold), nil)
+    } catch let failure as Failure where isCompared == nil {
+      return (nil, failure.message)
+    }
   }
 
   private var isCheap: Bool {
@@ -95,23 +122,16 @@ struct StackJob {
   private func train(_ plan: Plan, device: Device, progress: ProgressLine, isKept: Bool) throws -> Outcome {
     let features = training.input.features(rows: plan.rows, normalization: configuration.normalization, kept: plan.kept)
     let examples = Stacker.Examples(features: features, labels: plan.rows.map { labels[$0] })
-    let placeOfID = Dictionary(uniqueKeysWithValues: zip(plan.rows.map { training.ids[$0] }, plan.rows.indices))
     var (held, tested) = (ScoreMean(), ScoreMean())
     var records: [StackerRecord] = []
-    for fold in 0..<plan.folds.count {
-      let validation = plan.folds.validation(fold: fold).filter { placeOfID[$0] != nil }
-      let rows = (
-        training: plan.folds.training(fold: fold).compactMap { placeOfID[$0] }, validation: validation.compactMap { placeOfID[$0] }
-      )
-      if let kept = plan.kept {
-        try honest?.blocks.check(training: rows.training.map { kept[$0] }, validation: rows.validation.map { kept[$0] })
-      }
+    for (fold, part) in plan.parts.enumerated() {
       var configuration = configuration
       configuration.seed = self.configuration.seed &+ UInt64(fold)
       let stacker = try Stacker(plan.layout, configuration: configuration, device: device)
-      let record = try stacker.train(examples, training: rows.training, validation: rows.validation, progress: progress)
+      let record = try stacker.train(examples, training: part.training, validation: part.validation, progress: progress)
       records.append(record)
-      held.add(try stacker.scores(of: features.selecting(rows: rows.validation)), for: validation)
+      held.add(
+        try stacker.scores(of: features.selecting(rows: part.validation)), for: part.validation.map { training.ids[plan.rows[$0]] })
       guard isKept else { continue }
       if let test { tested.add(try stacker.scores(of: test.input), for: test.ids) }
       try stacker.write(to: "\(out)/fold_\(fold).safetensors", record: record)
@@ -127,9 +147,11 @@ struct StackJob {
 
   // MARK: Judging
 
-  private func summary(of result: Outcome, _ plan: Plan, compared: Outcome?) throws -> StackSummary {
+  private func summary(of result: Outcome, _ plan: Plan, compared: Outcome?, reason: String?) throws -> StackSummary {
     let other = compared.map { Set($0.held.ids) }
-    let shared = result.held.ids.filter { other?.contains($0) ?? true }
+    let both = result.held.ids.filter { other?.contains($0) ?? true }
+    // Shuffled folds can hold out different images.
+    let shared = both.isEmpty ? result.held.ids : both
     let taking = Set(plan.rows)
     let leftOut = training.ids.indices.filter { !taking.contains($0) }
     let listPath = leftOut.isEmpty ? nil : "\(out)/left_out.csv"
@@ -141,13 +163,13 @@ struct StackJob {
       folds: result.records, meanLoss: result.records.reduce(0) { $0 + $1.bestLoss } / Double(result.records.count),
       columns: training.input.columns, blocks: training.input.widths.count, variant: variant, images: plan.rows.count,
       leftOut: leftOut.count, leftOutList: listPath, validation: try judgement(result.held, on: shared),
-      otherVariant: try compared.map { try judgement($0.held, on: shared) }, hasTestScores: test != nil, out: out)
+      otherVariant: try both.isEmpty ? nil : compared.map { try judgement($0.held, on: shared) },
+      otherVariantReason: both.isEmpty ? "both variants have no validation image in common" : reason, hasTestScores: test != nil, out: out)
     try FileBytes.write(json: summary, to: StackSummary.path(in: out))
     return summary
   }
 
   private func judgement(_ held: NamedRows<Double>, on ids: [ImageID]) throws -> StackSummary.Judgement {
-    guard !ids.isEmpty else { throw Failure(.badData, "both variants have no validation image in common", cure: "Use --no-compare.") }
     let truth = try LabelTable(ids: training.ids, labels: labels)
     let scores = try ClassScores(ids: ids, matrix: try held.rows(of: ids), name: "validation scores")
     let report = try ClassificationReport(of: try Submission(scores: scores, thresholds: Thresholds()), truth: truth)
@@ -199,6 +221,8 @@ struct StackSummary: Codable {
   let validation: Judgement
   /// The same images scored by the other variant, where it was trained.
   let otherVariant: Judgement?
+  /// Why it was not trained.
+  let otherVariantReason: String?
   let hasTestScores: Bool
   let out: String
 
@@ -227,7 +251,8 @@ struct StackSummary: Codable {
 
   private var comparison: [String] {
     guard let otherVariant else {
-      return ["the other variant was not trained, so what the choice does to the score is not known (--feature-folds, --compare)"]
+      let reason = otherVariantReason.map { ": \($0)" } ?? ""
+      return ["what the choice of variant does to this score is not known, for the other was not trained\(reason)"]
     }
     let (naive, honest) = variant == .naive ? (validation, otherVariant) : (otherVariant, validation)
     var table = Table([("variant", .left), ("validation loss", .right), ("macro F1", .right)])

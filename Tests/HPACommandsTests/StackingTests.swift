@@ -137,5 +137,8 @@ import Testing
     let same = try Program.run(
       "stack-train \(files) --folds networks.csv --out-of-fold --out c".split(separator: " ").map(String.init), in: folder.path)
     #expect(same.status == 64 && same.standardError.contains("another seed"), "\(same.standardError)")
+    // The naive variant does without, and says why it could not be compared.
+    let naive = try run("stack-train \(files) --folds networks.csv --epochs 1 --out d", in: folder).standardOutput
+    #expect(naive.contains("the other was not trained: a fold of the stacker holds out all images that a network held out"), "\(naive)")
   }
 }

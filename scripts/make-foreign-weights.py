@@ -40,10 +40,15 @@ def set_stem(network, weight):
     setattr(parent, name, stem)
 
 
+def inception(aux_logits):
+    """The auxiliary classifier stands in the file, but takes no images as small as ours while the network is in training mode."""
+    return networks.torchvision.models.inception_v3(init_weights=False, aux_logits=aux_logits)
+
+
 # What each package writes: how the network is made, and what its file holds. The backbones' own names are the keys.
 GROUPS = {
     "torchvision": {
-        "inceptionv3": (lambda: networks.torchvision.models.inception_v3(init_weights=False), lambda state: state),
+        "inceptionv3": (lambda: inception(aux_logits=False), lambda state: {**inception(aux_logits=True).state_dict(), **state}),
         "resnet18": (lambda: networks.imagenet("resnet18").to(memory_format=torch.channels_last), lambda state: state),
         "resnext50_32x4d": (lambda: networks.imagenet("resnext50_32x4d"), lambda state: {"model": state, "epoch": 3}),
         "vgg16_bn": (lambda: networks.imagenet("vgg16_bn"), lambda state: state),
@@ -74,7 +79,6 @@ GROUPS = {
 def make_imagenet(group, backbone, folder):
     make, contents = GROUPS[group][backbone]
     network = make().eval()
-    network.aux_logits = False
     images = networks.random_images(91)
     pixels = images.float() / 255
     head = networks.head(networks.WIDTHS.get(backbone, 2048))

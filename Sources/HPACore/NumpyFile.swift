@@ -87,7 +87,7 @@ public enum NumpyFile {
       !rows.multipliedReportingOverflow(by: columns).overflow, rows * columns < 1 << 48
     else { throw Failure(.badData, "has shape (\(shape)), not two dimensions", at: .file(path), cure: cure) }
     guard columns > 0 || rows == 0 else {
-      throw Failure(.badData, "has \(rows) rows of no columns", at: .file(path), cure: "Save a matrix with one row an image.")
+      throw Failure(.badData, "has \(rows) rows of no columns", at: .file(path), cure: "Write a matrix with one row an image: numpy.save.")
     }
     return Header(scalarBytes: type == "<f4" ? 4 : 8, rows: rows, columns: columns, dataOffset: dataOffset)
   }

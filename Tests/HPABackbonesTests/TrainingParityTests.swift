@@ -13,19 +13,16 @@ struct TrainingParityTests {
 
   /// Twenty steps from the goldens' weights: batch k is made of all images but the one numbered k modulo their count.
   static let reference = """
-    import importlib.util, json, sys
-    spec = importlib.util.spec_from_file_location("goldens", sys.argv[1])
-    goldens = importlib.util.module_from_spec(spec); spec.loader.exec_module(goldens)
-    import torch
+    import json, sys
+    sys.path.insert(0, sys.argv[1])
+    import networks, torch
     from safetensors.torch import load_file
     name, weights, expected, labels = sys.argv[2:6]
-    build, size = goldens.NETWORKS[name]
-    network, width = build()
-    network.last_linear = goldens.head(width)
+    network = networks.build(name)
     network.load_state_dict(load_file(weights))
-    goldens.train_without_dropout(network)
+    networks.train_without_dropout(network)
     images = load_file(expected)["images"].float()
-    targets = torch.zeros(len(images), goldens.CLASSES)
+    targets = torch.zeros(len(images), networks.CLASSES)
     for row, ids in enumerate(json.loads(labels)): targets[row, ids] = 1
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=1e-4)
     scheduler = torch.optim.lr_scheduler.StepLR(optimiser, 6, 0.1)
@@ -34,11 +31,11 @@ struct TrainingParityTests {
     for step in range(20):
         rows = [row for row in range(len(images)) if row != step % len(images)]
         optimiser.zero_grad()
-        loss = loss_function(goldens.forward(network, images[rows])[1], targets[rows])
+        loss = loss_function(networks.forward(network, images[rows])[1], targets[rows])
         loss.backward(); optimiser.step(); scheduler.step()
         losses.append(loss.item())
     network.eval()
-    with torch.no_grad(): losses.append(loss_function(goldens.forward(network, images)[1], targets).item())
+    with torch.no_grad(): losses.append(loss_function(networks.forward(network, images)[1], targets).item())
     print(json.dumps(losses))
     """
 
@@ -54,7 +51,7 @@ struct TrainingParityTests {
     let printed = try Python.run(
       TrainingParityTests.reference,
       [
-        Project.root.appending(path: "scripts/make-goldens.py").path, name, goldens.weightsPath, goldens.expected.path,
+        Project.root.appending(path: "scripts").path, name, goldens.weightsPath, goldens.expected.path,
         "\(labels.map(\.ids))",
       ])
     let expected = try JSONDecoder().decode([Double].self, from: Data(printed.utf8))

@@ -54,20 +54,32 @@ public final class ContentHash {
       var text = id.text
       text.withUTF8 { hash.add(UnsafeRawBufferPointer($0)) }
     }
-    return hash.hexadecimal
+    return hash.hexadecimal()
   }
 }
 
 /// The hash of ids that come in key order.
 struct IDsHash {
+  private static let pieceBytes = 1 << 16
+
   private(set) var count = 0
   private let hash = ContentHash()
+  private var piece: [UInt8] = []
 
   mutating func add(_ key: UnsafeRawBufferPointer) {
-    if count > 0 { hash.update("\n") }
-    hash.update(key)
+    if count > 0 { piece.append(UInt8(ascii: "\n")) }
+    piece.append(contentsOf: key)
     count += 1
+    if piece.count >= IDsHash.pieceBytes { flush() }
   }
 
-  var hexadecimal: String { hash.hexadecimal }
+  private mutating func flush() {
+    piece.withUnsafeBytes { hash.update($0) }
+    piece.removeAll(keepingCapacity: true)
+  }
+
+  mutating func hexadecimal() -> String {
+    flush()
+    return hash.hexadecimal
+  }
 }

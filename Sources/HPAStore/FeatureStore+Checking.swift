@@ -75,7 +75,7 @@ extension FeatureStore {
       }.flatMap { $0 }
       var ids = IDsHash()
       try scan.forEach { _, key, _ in ids.add(key) }
-      let hasItsIDs = header.state == .writing || ids.hexadecimal == header.lineage.idsSHA256
+      let hasItsIDs = header.state == .writing || ids.hexadecimal() == header.lineage.idsSHA256
       return VerifyReport(count: tree.count, checked: chosen?.count ?? tree.count, bad: bad, hasItsIDs: hasItsIDs)
     }
   }

@@ -115,9 +115,14 @@ extension FeatureStore {
     }.flatMap { $0 }
   }
 
-  func check(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer, _ header: ViewHeader) throws {
+  @inline(__always)
+  func check(_ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer, _ header: borrowing ViewHeader) throws {
     guard let defect = FeatureRecord.defect(key: key, record: record, dimension: header.dimension) else { return }
-    throw Failure(
+    throw damaged(key, defect, header)
+  }
+
+  private func damaged(_ key: UnsafeRawBufferPointer, _ defect: FeatureRecord.Defect, _ header: borrowing ViewHeader) -> Failure {
+    Failure(
       .badData, "a record of view '\(header.name)' is damaged: \(defect.rawValue)",
       at: .file(path, id: String(decoding: key, as: UTF8.self)),
       cure:

@@ -71,7 +71,8 @@ extension FeatureStore {
 }
 
 extension Environment {
-  /// The better of what the two first pages of a file lead to: the one with more vectors, the newer one where they have as many.
+  /// What the newer of the two first pages leads to; where that is damaged, whichever leads to more vectors whose header is known. A view that was
+  /// dropped last may come back then.
   static func wreck(_ path: String) throws -> Wreck {
     let handle = try FileBytes.open(path + "/data.mdb")
     defer { try? handle.close() }
@@ -83,12 +84,10 @@ extension Environment {
         try? MetaPage.read(offset == 0 ? 0 : 1, at: offset, descriptor: handle.fileDescriptor)
       }
       let contents = metas.sorted { $0.transaction > $1.transaction }.compactMap { try? Snapshot.Content($0, mapping, fileLength: length) }
-      let wrecks = contents.map { Wreck($0, path: path) }.map { (wreck: $0, count: $0.count) }
-      guard
-        let best = wrecks.reduce(
-          nil as (wreck: Wreck, count: Int)?, { best, next in best.map { next.count > $0.count ? next : $0 } ?? next })
-      else { throw PageDamage(0, "and page 1 lead to no trees") }
-      return best.wreck
+      guard let newest = contents.first.map({ Wreck($0, path: path) }) else { throw PageDamage(0, "and page 1 lead to no trees") }
+      guard !newest.damage.isEmpty, contents.count > 1 else { return newest }
+      let older = Wreck(contents[1], path: path)
+      return older.count > newest.count ? older : newest
     } catch let damage as PageDamage {
       throw damage.failure(at: path)
     } catch let error as LMDBError {

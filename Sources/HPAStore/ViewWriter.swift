@@ -82,7 +82,7 @@ public final class ViewWriter: Sendable {
     }
     return try range.map { row in
       let vector = rows.matrix[row: row]
-      guard vector.allSatisfy(\.isFinite) else {
+      guard vector.allSatisfy({ $0.isFinite }) else {
         throw Failure(
           .badData, "a feature is NaN or infinite", at: .file(store.path, id: rows.ids[row].text),
           cure: "Look at the image and the checkpoint; --on-error skip leaves such images out.")
@@ -178,7 +178,7 @@ extension FeatureStore {
     var ids = IDsHash()
     try transaction.forEach(vectors) { key, _ in ids.add(key) }
     let stored = try storedHeader(name, in: headers, transaction)
-    let isComplete = stored?.lineage.idsSHA256 == ids.hexadecimal
+    let isComplete = stored?.lineage.idsSHA256 == ids.hexadecimal()
     return try settle(isComplete ? .complete : .writing, of: name, headers, transaction)
   }
 

@@ -188,7 +188,7 @@ private struct Flips {
       let out = copy + "-saved"
       try? FileManager.default.removeItem(atPath: out)
       let report = try FeatureStore.salvage(copy, to: out)
-      lost.append(184 - report.views.reduce(0) { $0 + $1.saved })
+      lost.append(184 - report.views.filter { DamageSample.names.contains($0.name) }.reduce(0) { $0 + $1.saved })
       let store = try FeatureStore(out, mode: .readWrite)
       for (name, hash) in zip(DamageSample.names, whole) {
         let (writer, rows) = try sample.begin(name, in: store)

@@ -25,7 +25,8 @@ final class Mapping: @unchecked Sendable {
   deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count) }
 }
 
-/// The pages of an LMDB 0.9 data file. Nothing in them is believed: every number is checked before it is followed, so a damaged file gives a
+/// The pages of an LMDB 0.9 data file, as long as their Mapping lives; it is not held here, since counting its users for every record would take
+/// longer than reading them. Nothing in them is believed: every number is checked before it is followed, so a damaged file gives a
 /// PageDamage and never a wild read or an endless walk.
 ///
 /// Source: mdb.c of LMDB 0.9 (MDB_page, MDB_node, MDB_db, MDB_meta); schemas/store.md shows the layout.
@@ -42,11 +43,9 @@ struct PageMap: @unchecked Sendable {
   let pageSize: Int
   /// Pages that the file has.
   let count: Int
-  private let mapping: Mapping
   private let base: UnsafeRawPointer?
 
   init(_ mapping: Mapping, fileLength: Int, pageSize: Int) {
-    self.mapping = mapping
     self.pageSize = pageSize
     base = mapping.bytes.baseAddress
     count = min(fileLength, mapping.bytes.count) / pageSize

@@ -10,6 +10,7 @@ struct Snapshot: ~Copyable {
 
   /// The trees of a snapshot, without what keeps their pages.
   struct Content: Sendable {
+    private let mapping: Mapping
     let transaction: UInt64
     let lastPage: Int
     let pages: PageMap
@@ -17,6 +18,7 @@ struct Snapshot: ~Copyable {
     let main: Tree
 
     init(_ meta: MetaPage, _ mapping: Mapping, fileLength: Int) throws {
+      self.mapping = mapping
       transaction = meta.transaction
       lastPage = meta.lastPage
       pages = PageMap(mapping, fileLength: fileLength, pageSize: meta.pageSize)

@@ -184,10 +184,10 @@ struct Wreck {
     return try content.pages.overflow(first, size: node.size)
   }
 
-  /// Vectors that can be saved.
+  /// Vectors that can be saved together with what is known about them.
   var count: Int {
     var count = 0
-    for view in views { forEachRecord(of: view) { _, _ in count += 1 } }
+    for view in views where view.header != nil { forEachRecord(of: view) { _, _ in count += 1 } }
     return count
   }
 }

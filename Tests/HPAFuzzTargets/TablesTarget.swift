@@ -15,7 +15,8 @@ extension FuzzTarget {
     try refusing { _ = try ImageGroups(contentsOf: path, for: known) }
     try refusing { try checkThresholds(path, in: input) }
     try refusing { try checkMatches(path, in: input) }
-    try refusing { _ = try LeakTable(contentsOf: path, labels: known) }
+    try refusing { _ = try LeakTable(published: path) }
+    try refusing { _ = try LeakTable(matches: path, labels: known) }
     try refusing { _ = try Submission(contentsOf: path) }
   }
 

@@ -53,7 +53,10 @@ public struct CSVTable: Sendable {
   public static func field(_ text: String) -> String {
     let needsQuotes = text.utf8.contains { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: "\"") || $0 == 10 || $0 == 13 }
     guard needsQuotes else { return text }
-    return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    // By bytes: a quote under a combining accent is another Character, and a quote all the same.
+    let quote = UInt8(ascii: "\"")
+    let doubled = text.utf8.flatMap { $0 == quote ? [quote, quote] : [$0] }
+    return String(decoding: [quote] + doubled + [quote], as: UTF8.self)
   }
 
   /// One line with its line feed. A lone empty field is quoted, for an empty line would be passed over.

@@ -37,6 +37,12 @@ import Testing
     #expect(try CSVTable(bytes: Array(text.utf8), path: "t.csv").rows.map(\.fields) == [[""], ["x"]])
   }
 
+  @Test func `A quote that a combining accent follows is doubled like any other`() throws {
+    let fields = ["a\"\u{301}b", "\"\u{FE0F}", "x,\u{301}"]
+    let table = try CSVTable(bytes: Array(CSVTable.line(fields).utf8), path: "t.csv")
+    #expect(table.header == fields)
+  }
+
   @Test func `Bytes that are not UTF-8 are refused, and a byte order mark is skipped`() throws {
     #expect(throws: Failure.self) { try CSVTable(bytes: Array("Id\n".utf8) + [0xFF, 0xFE, 10], path: "t.csv") }
     #expect(try CSVTable(bytes: [0xEF, 0xBB, 0xBF] + Array("Id\nx\n".utf8), path: "t.csv").header == ["Id"])

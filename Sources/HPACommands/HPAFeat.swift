@@ -26,7 +26,8 @@ public struct HPAFeat: ParsableCommand {
       CommandGroup(
         name: "What follows from features:",
         subcommands: [
-          Search.self, Index.self, Groups.self, StackTrain.self, StackPredict.self, ThresholdsCommand.self, BlendCommand.self, Evaluate.self,
+          Search.self, Index.self, Groups.self, StackTrain.self, StackPredict.self, ThresholdsCommand.self, BlendCommand.self,
+          Evaluate.self,
           Report.self,
         ]),
     ])

@@ -107,7 +107,8 @@ public struct ExactSearch: Sendable {
       visit: { query, row in
         guard !options.isSelf || scan.queries.ids[query] != gallery.ids[row] else { return }
         rescored += 1
-        nearest[query - block.lowerBound].offer(.init(score: Float(scan.queries.cosine(query, gallery, row)), row: Int32(row), order: order[row]))
+        nearest[query - block.lowerBound].offer(
+          .init(score: Float(scan.queries.cosine(query, gallery, row)), row: Int32(row), order: order[row]))
       })
     return (nearest.map { $0.sorted() }, rescored)
   }

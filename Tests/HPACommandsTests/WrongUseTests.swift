@@ -240,7 +240,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "demo-data", "import", "stats", "folds", "backbones", "train", "extract", "predict", "store", "search", "index", "groups", "stack-train",
+    "demo-data", "import", "stats", "folds", "backbones", "train", "extract", "predict", "store", "search", "index", "groups",
+    "stack-train",
     "stack-predict", "thresholds", "blend",
     "evaluate", "report",
   ])

@@ -50,7 +50,9 @@ public enum TensorFiles {
         .badData, "is a PyTorch file of the form before 2020, which is not read here", at: .file(path),
         cure: "Convert it once: \(converter(path))")
     }
-    return try SafetensorsFile(path)
+    throw Failure(
+      .badData, "is neither a safetensors file nor one of PyTorch", at: .file(path),
+      cure: "Fetch or write the file again; hpa-feat backbones lists the public weights.")
   }
 
   private static func beginning(_ path: String) throws -> Data {

@@ -7,7 +7,11 @@ import Testing
 @Suite(.enabled(if: Python.isPresent, "needs scripts/setup test"), .serialized)
 struct ParityTests {
   static let tolerance: Float = 1e-4
+  /// Of parameters and statistics after a step.
   static let stepTolerance: Float = 1e-3
+  /// Of the step itself, which is small beside the parameters. Gradients are not continuous: an input of a ReLU that rounding turns from
+  /// -1e-7 to 1e-7 is one of 6 x 3 x 3 that make a channel's gradient.
+  static let moveTolerance = 0.1
 
   @Test(arguments: Backbone.all.map(\.name))
   func `features and logits are those of PyTorch`(name: String) throws {
@@ -39,7 +43,7 @@ struct ParityTests {
     let logits = relativeError(try output.logits.floats(), try goldens.expected.floats("train_logits"))
     let lossError = relativeError([Float(try loss.item())], try goldens.expected.floats("loss"))
     #expect(features <= ParityTests.tolerance && logits <= ParityTests.tolerance && lossError <= ParityTests.tolerance)
-    var (errors, moves): ([(Float, String)], [(Float, String)]) = ([], [])
+    var (errors, moves): ([(Float, String)], [(Double, String)]) = ([], [])
     for (entry, before) in zip(network.store.entries, before) {
       let (after, expected) = (try entry.tensor.floats(), try goldens.expected.floats("moved." + entry.name))
       let error = relativeError(after, expected)
@@ -48,7 +52,7 @@ struct ParityTests {
       guard entry.isParameter else { continue }
       let move = relativeErrorOfSteps(from: before, to: after, expected)
       moves.append((move, entry.name))
-      print("MOVE", move, entry.name)
+      #expect(move <= ParityTests.moveTolerance, "the step of \(entry.name)")
     }
     print(
       "parity of \(name), seed \(Goldens.seed), training: features \(features), logits \(logits), loss \(lossError), "

@@ -40,12 +40,23 @@ def set_stem(network, weight):
     setattr(parent, name, stem)
 
 
+def renamed(state, *rules):
+    def name_of(name):
+        for theirs, new in rules:
+            if name.startswith(theirs):
+                return new + name[len(theirs):]
+        return name
+
+    return {name_of(name): tensor for name, tensor in state.items()}
+
+
 def inception(aux_logits):
     """The auxiliary classifier stands in the file, but takes no images as small as ours while the network is in training mode."""
     return networks.torchvision.models.inception_v3(init_weights=False, aux_logits=aux_logits)
 
 
-# What each package writes: how the network is made, and what its file holds. The backbones' own names are the keys.
+# What each package writes: how the network is made, and what its file holds (None: a safetensors file that timm loads by itself). The
+# backbones' own names are the keys.
 GROUPS = {
     "torchvision": {
         "inceptionv3": (lambda: inception(aux_logits=False), lambda state: {**inception(aux_logits=True).state_dict(), **state}),
@@ -58,19 +69,23 @@ GROUPS = {
         "inceptionv4": (lambda: timm.create_model("inception_v4"), None),
         "xception": (lambda: timm.create_model("legacy_xception"), None),
         "resnet34": (lambda: timm.create_model("resnet34"), None),
+        "vgg16_bn": (
+            lambda: networks.imagenet("vgg16_bn"),
+            lambda state: renamed(
+                state, ("classifier.0.", "pre_logits.fc1."), ("classifier.3.", "pre_logits.fc2."), ("classifier.6.", "head.fc."))),
         "se_resnext50_32x4d": (lambda: timm.create_model("legacy_seresnext50_32x4d"), None),
     },
     "pretrainedmodels": {
         "inceptionv4": (lambda: networks.pretrainedmodels.inceptionv4(num_classes=1001, pretrained=None), lambda state: state),
         # The package renames the classifier after it has loaded the file.
         "xception": (
-            lambda: networks.imagenet("xception"), lambda state: {name.replace("last_linear", "fc"): state[name] for name in state}),
+            lambda: networks.imagenet("xception"), lambda state: renamed(state, ("last_linear.", "fc."))),
         "resnet50": (lambda: networks.pretrainedmodels.resnet50(pretrained=None), lambda state: state),
         "vgg16_bn": (
             lambda: networks.imagenet("vgg16_bn"),
-            lambda state: {
-                name.replace("features.", "_features.").replace("classifier.0", "linear0").replace("classifier.3", "linear1")
-                .replace("classifier.6", "last_linear"): state[name] for name in state}),
+            lambda state: renamed(
+                state, ("features.", "_features."), ("classifier.0.", "linear0."), ("classifier.3.", "linear1."),
+                ("classifier.6.", "last_linear."))),
         "se_resnet50": (lambda: networks.imagenet("se_resnet50"), lambda state: state),
     },
 }

@@ -43,7 +43,8 @@ import Testing
   }
 
   @Test func `Thresholds write two columns, and details with notes and intervals beside them`() throws {
-    var fixture = try Fixture(seed: testSeed())
+    // A seed at which the best threshold differs between resamples.
+    var fixture = try Fixture(seed: 2_841_327_654)
     try fixture.scores("s.npy", rows: 90)
     try fixture.text("labels.csv", "Id,Target\n" + (0..<90).map { "i\($0),\($0 % 9 == 0 ? 3 : 0)\n" }.joined())
     let line = "thresholds --scores s.npy --ids labels.csv --labels labels.csv --min-count 20 --bootstrap 60 --confidence 0.9"

@@ -202,6 +202,7 @@ extension Environment {
     // The page of the transaction before last is rewritten while the next one commits.
     for attempt in 1... {
       let meta = try? MetaPage.read(number, at: number * Int(statistics.ms_psize), descriptor: descriptor)
+      if let meta, meta.transaction > transaction { throw Overtaken(page: number, transaction: transaction) }
       if let meta, meta.transaction == transaction {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw LMDBError(code: errno) }
@@ -251,11 +252,24 @@ extension Environment {
     }
   }
 
+  /// Between the beginning of a snapshot and the look at its first page, writers committed twice.
+  private struct Overtaken: Error {
+    let page: Int
+    let transaction: UInt64
+  }
+
   private func retrying<Result>(alone: Bool = false, _ body: () throws -> Result) throws -> Result {
+    var overtakings = 0
     while true {
       let size = try mapSize()
       do {
         return try locked(alone: alone, body)
+      } catch let overtaken as Overtaken {
+        overtakings += 1
+        // Nobody commits so fast; the page is damaged.
+        guard overtakings < 1000 else {
+          throw PageDamage(overtaken.page, "does not belong to transaction \(overtaken.transaction)").failure(at: path)
+        }
       } catch let error as LMDBError where error.code == MDB_MAP_FULL {
         try resize(from: size, to: 2 * size)
       } catch let error as LMDBError where error.code == MDB_MAP_RESIZED {

@@ -209,7 +209,8 @@ private struct Flips {
     try DamageSample().write(to: path)
     let flips = try Flips(path)
     // The page number of the newer meta's main tree.
-    let newer = try FeatureStore(path).environment.read { Int($0.content.transaction & 1) }
+    let store = try FeatureStore(path)
+    let newer = try withExtendedLifetime(store) { try store.environment.read { Int($0.content.transaction & 1) } }
     let copy = try flips.flip((newer * 4096 + 128) * 8 + 1)
     for mode in [FeatureStore.Mode.readOnly, .readWrite] {
       let error = #expect(throws: Failure.self) { try FeatureStore(copy, mode: mode) }

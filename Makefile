@@ -43,11 +43,11 @@ parity:
 	@scripts/setup test
 	HPA_PARITY_SEED=$(SEED) swift test $(TEST_BUILD) --filter Parity
 
-# 200 kills of extract and merge; HPA_TEST_SEED repeats a run.
+# 200 kills of extract, merge and run; HPA_TEST_SEED repeats a run.
 torture:
 	@scripts/setup test
 	swift build $(TEST_BUILD) --build-tests
-	HPA_KILLS=200 swift test $(TEST_BUILD) --skip-build --filter KillTests
+	HPA_KILLS=200 swift test $(TEST_BUILD) --skip-build --filter "KillTests|KilledRunTests"
 
 # The store against py-lmdb and h5py.
 bench: build

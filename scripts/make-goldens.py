@@ -44,9 +44,14 @@ def facts(name):
     def run(side):
         return forward(network, torch.zeros(1, networks.CHANNELS, side, side, device="meta"))
 
+    outputs = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda module, inputs, output: outputs.append(output.numel()))
     counter = FlopCounterMode(display=False)
     with counter:
         run(512)
+    activations = sum(outputs)
 
     def takes(side):
         try:
@@ -58,6 +63,7 @@ def facts(name):
     return {
         "parameters": str(sum(parameter.numel() for parameter in network.parameters())),
         "operations": str(counter.get_total_flops()),
+        "activations": str(activations),
         "width": str(network.last_linear[0].num_features),
         "smallest": str(1 + bisect.bisect_left(range(1, 512), True, key=takes)),
     }

@@ -16,6 +16,8 @@ public struct Backbone: Sendable {
   /// Floating-point operations for one image of 512 x 512: of convolutions and linear layers, stem and head as they are here; a
   /// multiply-add counts as two, as in torch.utils.flop_counter.
   public let operations: Int
+  /// Numbers that the convolutions give for one such image: what the memory of a training grows with.
+  public let activations: Int
   /// The name of the first convolution's weight.
   public let stem: String
   /// Public ImageNet weights that fit, for instance; others of the same architecture do, too.

@@ -16,10 +16,13 @@ public struct HPAFeat: ParsableCommand {
         hpa-feat stack-train    one network over all features
         hpa-feat blend          the submission, with and without the leak step
 
+      or all of them, as far as they are not up to date: hpa-feat run --dry-run, then hpa-feat run
+
       Every verb also works on plain files: see hpa-feat help VERB.
       """,
     version: Version.text,
     groupedSubcommands: [
+      CommandGroup(name: "All at once:", subcommands: [Run.self]),
       CommandGroup(name: "Data:", subcommands: [DemoData.self, Import.self, Stats.self, FoldsCommand.self]),
       CommandGroup(
         name: "Networks and features:", subcommands: [BackbonesCommand.self, Train.self, Extract.self, Predict.self, Store.self]),

@@ -71,6 +71,28 @@ public enum FileBytes {
     try replace(path) { try $0.write(contentsOf: Data(text.utf8)) }
   }
 
+  /// Moves a file to another name of the same disk, into a folder that is made where there is none.
+  ///
+  /// - Throws: `cannotCreate`.
+  public static func move(_ path: String, to target: String) throws {
+    try makeFolder((target as NSString).deletingLastPathComponent)
+    guard rename(path, target) == 0 else {
+      throw Failure(.cannotCreate, "cannot be moved to \(target): \(String(cString: strerror(errno)))", at: .file(path))
+    }
+  }
+
+  /// Removes a file or a folder with all that is in it; one that is not there is no error.
+  ///
+  /// - Throws: `cannotCreate`.
+  public static func remove(_ path: String) throws {
+    guard FileManager.default.fileExists(atPath: path) else { return }
+    do {
+      try FileManager.default.removeItem(atPath: path)
+    } catch {
+      throw Failure(.cannotCreate, "cannot be removed: \(systemMessage(error))", at: .file(path))
+    }
+  }
+
   /// - Throws: `cannotCreate`.
   public static func makeFolder(_ path: String) throws {
     guard !path.isEmpty else { return }

@@ -4,7 +4,7 @@ public import HPACore
 /// Makes the working copies of a set of images: `<out>/<size>/<Id>_<stain>.png`, 8-bit grey, one folder a size.
 ///
 /// It goes on where an earlier run ended: every file is renamed into place when it is whole, and an id whose files are all there and which
-/// stands in the journal is done. How the pixels were made stands in `<out>/import.json`; a folder never holds images made in two ways.
+/// stands in the journal is done, unless its stain files have changed since. How the pixels were made stands in `<out>/import.json`; a folder never holds images made in two ways.
 /// What is odd about the images stands in `<out>/import_report.csv` (schemas/import.md).
 public struct ImageImport: Sendable {
   /// What happens where an image cannot be read.
@@ -67,6 +67,10 @@ public struct ImageImport: Sendable {
   public var findingList: String { "\(out)/\(Self.findingListName)" }
   public static let findingListName = "import_report.csv"
 
+  /// What was seen of every image, and how the images were made (schemas/import.md).
+  public var journal: String { "\(out)/\(ImportJournal.name)" }
+  public var record: String { "\(out)/\(ImportRecord.name)" }
+
   /// - Throws: `usage` for impossible sizes; `missingInput` for a folder without images; `badData` where `out` holds images made in another way;
   ///   under `ErrorRule.fail` what reading an image threw; `unavailable` where another import is at work in `out`; `cannotCreate`,
   ///   `inputOutput`, `interrupted`.
@@ -81,8 +85,7 @@ public struct ImageImport: Sendable {
     let present = try filesPresent()
     try ImportRecord(self).agree(with: out, isEmpty: present.isEmpty)
     let journal = try ImportJournal(in: out)
-    let isDone = { (id: ImageID) in journal[id].map { $0.rejection == nil } == true && isComplete(id, in: present) }
-    let missing = force ? wanted : wanted.filter { !isDone($0) }
+    let missing = force ? wanted : wanted.filter { !isDone($0, journal[$0], present: present) }
     let progress = ProgressLine("import", total: wanted.count, unit: "images", alreadyDone: wanted.count - missing.count)
     let work = Result {
       try Parallel.map(count: missing.count, threads: threads) { index in
@@ -179,7 +182,7 @@ extension ImageImport {
   }
 
   /// The stain files in the folders of all sizes, as `<size>/<name>`. A folder that is not there yet is an empty one.
-  private func filesPresent() throws -> Set<String> {
+  func filesPresent() throws -> Set<String> {
     var present: Set<String> = []
     for size in sizes {
       let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(out)/\(size)")) ?? []
@@ -188,6 +191,12 @@ extension ImageImport {
       }
     }
     return present
+  }
+
+  /// Whether an image is imported, from the files as they are now.
+  func isDone(_ id: ImageID, _ entry: ImportEntry?, present: Set<String>) -> Bool {
+    guard let entry, entry.rejection == nil, isComplete(id, in: present) else { return false }
+    return entry.isCurrent(in: images)
   }
 
   private func isComplete(_ id: ImageID, in present: Set<String>) -> Bool {

@@ -7,6 +7,8 @@ struct ImportEntry: Sendable, Codable {
     /// In the folder of images.
     let name: String
     let sha256: String
+    /// Of the file when it was read; nil in journals of old versions.
+    let stamp: FileStamp?
   }
 
   struct Rejection: Sendable, Codable {
@@ -24,6 +26,11 @@ struct ImportEntry: Sendable, Codable {
   private(set) var rejection: Rejection?
 
   var imageID: ImageID { ImageID(id) }
+
+  /// Whether the files that it was read from are still as they were.
+  func isCurrent(in folder: String) -> Bool {
+    files.allSatisfy { file in file.stamp.map { $0 == FileStamp(of: "\(folder)/\(file.name)") } ?? true }
+  }
 }
 
 extension ImportEntry {
@@ -55,9 +62,11 @@ extension ImportEntry {
     var bytes: [UInt8]?
     do {
       let path = try folder.file(of: imageID, stain)
+      // Before the bytes: a file that changes in between is read once more by the next import.
+      let stamp = FileStamp(of: path)
       let read = try FileBytes.read(path)
       bytes = read
-      files.append(File(stain: stain, name: Self.name(of: path), sha256: ContentDigest.sha256(read)))
+      files.append(File(stain: stain, name: Self.name(of: path), sha256: ContentDigest.sha256(read), stamp: stamp))
       let plane = try StainPlane(of: imageID, stain, bytes: read, path: path, channelMap: channelMap, range: range)
       findings += plane.warnings.map(ImportFinding.init)
       return .success(plane)

@@ -14,15 +14,8 @@ final class ImportJournal: Sendable {
   ///
   /// - Throws: `cannotCreate`, `inputOutput`.
   init(in folder: String) throws {
-    path = "\(folder)/import_journal.jsonl"
-    let lines = FileManager.default.fileExists(atPath: path) ? try FileBytes.read(path).split(separator: Self.lineFeed) : []
-    let decoder = JSONDecoder()
-    var entries: [ImageID: ImportEntry] = [:]
-    for line in lines {
-      guard let entry = try? decoder.decode(ImportEntry.self, from: Data(line)) else { continue }
-      entries[entry.imageID] = entry
-    }
-    self.entries = Mutex(entries)
+    path = Self.path(in: folder)
+    self.entries = Mutex(try Self.entries(in: folder))
     let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o666)
     guard descriptor >= 0 else {
       throw Failure(.cannotCreate, "cannot be opened: \(String(cString: strerror(errno)))", at: .file(path))
@@ -30,6 +23,22 @@ final class ImportJournal: Sendable {
     handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     // Whatever stands at the end, a torn line or none, the next begins a line of its own.
     try write([Self.lineFeed])
+  }
+
+  static let name = "import_journal.jsonl"
+  private static func path(in folder: String) -> String { "\(folder)/\(name)" }
+
+  /// What the journal of a folder says; nothing where there is none.
+  static func entries(in folder: String) throws -> [ImageID: ImportEntry] {
+    let path = path(in: folder)
+    let lines = FileManager.default.fileExists(atPath: path) ? try FileBytes.read(path).split(separator: lineFeed) : []
+    let decoder = JSONDecoder()
+    var entries: [ImageID: ImportEntry] = [:]
+    for line in lines {
+      guard let entry = try? decoder.decode(ImportEntry.self, from: Data(line)) else { continue }
+      entries[entry.imageID] = entry
+    }
+    return entries
   }
 
   private static let lineFeed = UInt8(ascii: "\n")

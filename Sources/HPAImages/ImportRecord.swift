@@ -13,6 +13,8 @@ struct ImportRecord: Codable, Equatable {
   /// Every version that wrote into the folder, oldest first.
   var programVersions: [String]
 
+  static let name = "import.json"
+
   init(_ job: ImageImport) {
     layout = job.layout
     channelMap = job.channelMap.name
@@ -28,7 +30,7 @@ struct ImportRecord: Codable, Equatable {
   /// - Parameter isEmpty: whether the folder holds no images yet.
   /// - Throws: `badData` where the folder's record is another one, is unreadable, or is missing although images are there.
   func agree(with folder: String, isEmpty: Bool) throws {
-    let path = "\(folder)/import.json"
+    let path = "\(folder)/\(Self.name)"
     var record = self
     if FileManager.default.fileExists(atPath: path) {
       let earlier = try Self.read(path)
@@ -43,6 +45,13 @@ struct ImportRecord: Codable, Equatable {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     try FileBytes.write(String(decoding: try encoder.encode(record), as: UTF8.self) + "\n", to: path)
+  }
+
+  /// Whether the images of a folder were made as `record` says.
+  static func isRecord(_ record: ImportRecord, of folder: String) throws -> Bool {
+    let path = "\(folder)/\(Self.name)"
+    guard FileManager.default.fileExists(atPath: path) else { return false }
+    return zip(try read(path).rows, record.rows).allSatisfy { $0 == $1 }
   }
 
   private static func read(_ path: String) throws -> ImportRecord {
@@ -62,7 +71,7 @@ struct ImportRecord: Codable, Equatable {
   }
 
   /// What decides the pixels.
-  private var rows: [(name: String, value: String)] {
+  var rows: [(name: String, value: String)] {
     [
       ("layout", layout.rawValue), ("channel map", channelMap), ("16-bit range", range.rawValue), ("resize", method.rawValue),
       ("by way of", intermediateSize.map(String.init) ?? "none"), ("sizes", sizes.map(String.init).joined(separator: ",")),

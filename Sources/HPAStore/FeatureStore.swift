@@ -96,6 +96,11 @@ extension FeatureStore {
   /// - Throws: `missingInput` that lists the views there are.
   public func header(of name: String) throws -> ViewHeader { try read(name) { header, _ in header } }
 
+  /// How many vectors a view has now.
+  ///
+  /// - Throws: as `header(of:)`.
+  public func count(of name: String) throws -> Int { try read(name) { _, tree in tree.count } }
+
   /// Removes a view. Its pages serve later writes; `compact` gives them back to the disk.
   ///
   /// - Throws: `missingInput` where there is no such view.

@@ -66,6 +66,7 @@ struct ParityTests {
     #expect(facts["parameters"] == String(try Network(backbone, seed: 0).store.parameterCount()))
     #expect(facts["parameters"] == String(backbone.parameterCount))
     #expect(facts["operations"] == String(backbone.operations))
+    #expect(facts["activations"] == String(backbone.activations))
     #expect(facts["width"] == String(backbone.width))
     // PyTorch's ResNets take any image; Keras, where Xception comes from, takes them from 71 pixels on.
     let smallest = try #require(facts["smallest"].flatMap(Int.init))

@@ -8,7 +8,6 @@ import Testing
 
 /// `kill -9` at random moments. HPA_KILLS says how many, HPA_TEST_SEED which.
 @Suite(.serialized) struct KillTests {
-  private static let kills = ProcessInfo.processInfo.environment["HPA_KILLS"].flatMap(Int.init) ?? 16
   private static let view = "v@k"
 
   @Test func `A merge that is killed at random moments loses nothing, doubles nothing, and ends as an uninterrupted one`() throws {
@@ -31,7 +30,7 @@ import Testing
     let job = KillJob(
       folder: fixture.folder, view: Self.view, ids: ids, command: { "store merge --store \($0) s0 s1" },
       truth: { id in try rows.rows(of: [id]).values })
-    try job.run(kills: (Self.kills + 1) / 2, seed: seed)
+    try job.run(kills: Kills.share(0), seed: seed)
   }
 
   @Test func `An extraction that is killed at random moments loses nothing, doubles nothing, and ends as an uninterrupted one`() throws {
@@ -45,8 +44,15 @@ import Testing
       folder: folder, view: Self.view, ids: try ImageID.list(contentsOf: folder.path("data/train.csv")),
       command: { "extract --images data/train --ids data/train.csv --checkpoint c.safetensors --batch 4 --store \($0) --view v@k" },
       truth: nil)
-    try job.run(kills: Self.kills / 2, seed: seed)
+    try job.run(kills: Kills.share(1), seed: seed)
   }
+}
+
+/// How often is killed: HPA_KILLS times in all, spread over three kinds of work.
+enum Kills {
+  private static let count = ProcessInfo.processInfo.environment["HPA_KILLS"].flatMap(Int.init) ?? 16
+
+  static func share(_ kind: Int) -> Int { (count + 2 - kind) / 3 }
 }
 
 /// A command that fills one view, run until it ends while it is killed at random moments.

@@ -144,7 +144,7 @@ extension Extent {
 extension Backbone {
   public static let inceptionV3 = Backbone(
     name: "inceptionv3", paper: "Szegedy et al. 2016, arXiv 1512.00567", parameterCount: 22_055_836, width: 2048, smallestSize: 75,
-    operations: 35_077_603_584, stem: "Conv2d_1a_3x3.conv.weight",
+    operations: 35_077_603_584, activations: 27_184_912, stem: "Conv2d_1a_3x3.conv.weight",
     weightFiles: [
       WeightFile(.torchvision, "inception_v3_google-0cc3c7bd.pth"),
       WeightFile(.timm, "inception_v3.tv_in1k"),

@@ -120,7 +120,7 @@ struct InceptionV4: FeatureMaps {
 extension Backbone {
   public static let inceptionV4 = Backbone(
     name: "inceptionv4", paper: "Szegedy et al. 2017, arXiv 1602.07261", parameterCount: 41_346_524, width: 1536, smallestSize: 75,
-    operations: 75_413_941_504, stem: "features.0.conv.weight",
+    operations: 75_413_941_504, activations: 45_908_832, stem: "features.0.conv.weight",
     weightFiles: [
       WeightFile(.timm, "inception_v4.tf_in1k"),
       WeightFile(.pretrainedmodels, "inceptionv4-8e4777a0.pth"),

@@ -95,7 +95,7 @@ struct ResidualBlock: FeatureMaps {
 extension Backbone {
   public static let resNet18 = Backbone(
     name: "resnet18", paper: "He et al. 2016, arXiv 1512.03385", parameterCount: 11_249_948, width: 512, smallestSize: 32,
-    operations: 19_361_045_504, stem: "conv1.weight",
+    operations: 19_361_045_504, activations: 12_976_128, stem: "conv1.weight",
     weightFiles: [
       WeightFile(.torchvision, "resnet18-f37072fd.pth"), WeightFile(.timm, "resnet18.tv_in1k"), WeightFile(.timm, "resnet18.a1_in1k"),
       WeightFile(.pretrainedmodels, "resnet18-5c106cde.pth"),
@@ -104,7 +104,7 @@ extension Backbone {
 
   public static let resNet34 = Backbone(
     name: "resnet34", paper: "He et al. 2016, arXiv 1512.03385", parameterCount: 21_358_108, width: 512, smallestSize: 32,
-    operations: 38_688_398_336, stem: "conv1.weight",
+    operations: 38_688_398_336, activations: 19_529_728, stem: "conv1.weight",
     weightFiles: [
       WeightFile(.torchvision, "resnet34-b627a593.pth"), WeightFile(.timm, "resnet34.tv_in1k"), WeightFile(.timm, "resnet34.a1_in1k"),
       WeightFile(.pretrainedmodels, "resnet34-333f7ec4.pth"),
@@ -113,7 +113,7 @@ extension Backbone {
 
   public static let resNet50 = Backbone(
     name: "resnet50", paper: "He et al. 2016, arXiv 1512.03385", parameterCount: 23_781_148, width: 2048, smallestSize: 32,
-    operations: 43_117_976_576, stem: "conv1.weight",
+    operations: 43_117_976_576, activations: 58_064_896, stem: "conv1.weight",
     weightFiles: [
       WeightFile(.torchvision, "resnet50-11ad3fa6.pth"), WeightFile(.torchvision, "resnet50-0676ba61.pth"),
       WeightFile(.timm, "resnet50.tv_in1k"), WeightFile(.timm, "resnet50.a1_in1k"),
@@ -123,7 +123,7 @@ extension Backbone {
 
   public static let resNeXt50 = Backbone(
     name: "resnext50_32x4d", paper: "Xie et al. 2017, arXiv 1611.05431", parameterCount: 23_253_020, width: 2048, smallestSize: 32,
-    operations: 44_594_371_584, stem: "conv1.weight",
+    operations: 44_594_371_584, activations: 75_235_328, stem: "conv1.weight",
     weightFiles: [
       WeightFile(.torchvision, "resnext50_32x4d-1a0047aa.pth"), WeightFile(.torchvision, "resnext50_32x4d-7cdf4587.pth"),
       WeightFile(.timm, "resnext50_32x4d.tv_in1k"), WeightFile(.timm, "resnext50_32x4d.a1_in1k"),

@@ -39,13 +39,13 @@ struct SqueezeExcitation {
 extension Backbone {
   public static let seResNet50 = Backbone(
     name: "se_resnet50", paper: "Hu et al. 2018, arXiv 1709.01507", parameterCount: 26_312_140, width: 2048, smallestSize: 32,
-    operations: 40_707_087_360, stem: "layer0.conv1.weight",
+    operations: 40_707_087_360, activations: 55_328_432, stem: "layer0.conv1.weight",
     weightFiles: [WeightFile(.timm, "legacy_seresnet50.in1k"), WeightFile(.pretrainedmodels, "se_resnet50-ce0d4300.pth")],
     nameRules: NameRule.common, make: { try SENet($0, .init(stride: .first, hasSqueeze: true), depths: [3, 4, 6, 3]) })
 
   public static let seResNeXt50 = Backbone(
     name: "se_resnext50_32x4d", paper: "Hu et al. 2018, arXiv 1709.01507", parameterCount: 25_784_012, width: 2048, smallestSize: 32,
-    operations: 44_599_401_472, stem: "layer0.conv1.weight",
+    operations: 44_599_401_472, activations: 75_251_376, stem: "layer0.conv1.weight",
     weightFiles: [WeightFile(.timm, "legacy_seresnext50_32x4d.in1k"), WeightFile(.pretrainedmodels, "se_resnext50_32x4d-a260b3a4.pth")],
     nameRules: NameRule.common, make: { try SENet($0, .init(groups: 32, groupWidth: 4, hasSqueeze: true), depths: [3, 4, 6, 3]) })
 }

@@ -36,7 +36,7 @@ struct VGG: FeatureMaps {
 extension Backbone {
   public static let vgg16 = Backbone(
     name: "vgg16_bn", paper: "Simonyan and Zisserman 2015, arXiv 1409.1556", parameterCount: 14_794_012, width: 512, smallestSize: 32,
-    operations: 160_658_758_656, stem: "features.0.weight",
+    operations: 160_658_758_656, activations: 70_778_880, stem: "features.0.weight",
     weightFiles: [WeightFile(.torchvision, "vgg16_bn-6c64b313.pth"), WeightFile(.timm, "vgg16_bn.tv_in1k")],
     nameRules: NameRule.common + [
       .classifier("classifier."), .classifier("pre_logits."), .classifier("head.fc."), .classifier("linear0."), .classifier("linear1."),

@@ -104,7 +104,7 @@ private struct Block {
 extension Backbone {
   public static let xception = Backbone(
     name: "xception", paper: "Chollet 2017, arXiv 1610.02357", parameterCount: 21_077_220, width: 2048, smallestSize: 71,
-    operations: 47_835_400_576, stem: "conv1.weight",
+    operations: 47_835_400_576, activations: 104_060_448, stem: "conv1.weight",
     weightFiles: [
       WeightFile(.timm, "legacy_xception.tf_in1k"),
       WeightFile(.pretrainedmodels, "xception-43020ad28.pth"),

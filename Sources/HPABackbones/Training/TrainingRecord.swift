@@ -61,7 +61,7 @@ public struct TrainingRecord: Sendable, Codable, Equatable {
 
 extension TrainingConfiguration {
   /// Every setting as text.
-  fileprivate var settings: [(name: String, value: String)] {
+  public var settings: [(name: String, value: String)] {
     Mirror(reflecting: self).children.map { name, value in
       let mirror = Mirror(reflecting: value)
       let wrapped = mirror.displayStyle == .optional ? mirror.children.first?.value ?? "none" : value

@@ -7,14 +7,21 @@ extension ProjectFolder {
     dataset: String, report: ImageImport.Report
   )] {
     try configuration.datasets.map { dataset in
-      var job = ImageImport(
-        images: path(dataset.images), layout: dataset.layout, out: importFolder(dataset.name), programVersion: Version.text)
-      job.ids = try ids(of: dataset)
-      (job.channelMap, job.method) = (dataset.channels, dataset.resize)
-      job.sizes = Set(configuration.models.map(\.size)).sorted()
-      (job.errorRule, job.force, job.threads) = (onError, force, threads)
+      var job = try importJob(dataset, threads: threads)
+      (job.errorRule, job.force) = (onError, force)
       return (dataset.name, try job.run())
     }
+  }
+
+  /// The import of a data set, as `hpa.yaml` describes it.
+  func importJob(_ dataset: ProjectConfiguration.Dataset, threads: Int) throws -> ImageImport {
+    var job = ImageImport(
+      images: path(dataset.images), layout: dataset.layout, out: importFolder(dataset.name), programVersion: Version.text)
+    job.ids = try ids(of: dataset)
+    (job.channelMap, job.method) = (dataset.channels, dataset.resize)
+    job.sizes = Set(configuration.models.map(\.size)).sorted()
+    job.threads = threads
+    return job
   }
 
   /// The imported images of a data set at the size of a model.

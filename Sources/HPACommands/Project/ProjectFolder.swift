@@ -31,6 +31,7 @@ struct ProjectFolder {
 
   var store: String { path("features.lmdb") }
   var folds: String { path("results/folds.csv") }
+  var results: String { path("results") }
   func result(_ name: String) -> String { path("results/" + name) }
   func imported(_ dataset: String, size: Int) -> String { path("images/\(dataset)/\(size)") }
   func importFolder(_ dataset: String) -> String { path("images/\(dataset)") }

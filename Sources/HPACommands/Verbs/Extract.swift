@@ -24,7 +24,7 @@ struct Extract: ParsableCommand {
   @Option(help: ArgumentHelp("The feature store.", valueName: "folder")) var store: String?
   @Option(help: ArgumentHelp("The name for these features, such as test@v4_f0.", valueName: "name")) var view: String?
   @Option(help: ArgumentHelp("Do only every n-th image, beginning with the i-th (0-based).", valueName: "i/n")) var shard: Shard?
-  @Option(help: "Images at a time.") var batch = 16
+  @Option(help: "Images at a time.") var batch = ExtractJob.Options.defaultBatch
   @Option(help: "fail at an image that cannot be read, or skip it and list it.") var onError = BatchLoader.Unreadable.fail
   @OptionGroup var fileSystem: NetworkFileSystemOptions
   @OptionGroup var pixels: PixelOptions
@@ -46,15 +46,21 @@ struct Extract: ParsableCommand {
   func run() throws {
     let device = try Device(parsing: device.device)
     guard let images, let ids, let store, let view, network.checkpoint != nil else {
-      try project.open().extract(options: self, device: device)
+      try project.open().extract(options(device: device))
       return
     }
     let checkpoint = try network.open()
     let job = ExtractJob(
       images: try pixels.source(images, size: checkpoint.size), ids: try ImageID.list(contentsOf: ids), checkpoint: checkpoint,
       store: store, view: view,
-      dataset: view.split(separator: "@").first.map(String.init) ?? view)
-    try job.run(self, device: device)
+      dataset: view.split(separator: "@").first.map(String.init) ?? view, options: options(device: device))
+    Output.print(try job.run())
+  }
+
+  private func options(device: Device) -> ExtractJob.Options {
+    ExtractJob.Options(
+      device: device, precision: pixels.precision, threads: machine.threadCount, batch: batch, shard: shard, unreadable: onError,
+      allowsNetwork: fileSystem.allowNetwork)
   }
 }
 
@@ -83,35 +89,55 @@ struct NetworkOptions: ParsableArguments {
 
 /// The features of one set of images by one network.
 struct ExtractJob {
+  /// How the work is done. Of these, only the precision changes a feature.
+  struct Options {
+    let device: Device
+    let precision: Precision
+    let threads: Int
+    /// Images at a time.
+    var batch = defaultBatch
+    /// The part of the images that is done here; all where nil.
+    var shard: Shard?
+    var unreadable = BatchLoader.Unreadable.fail
+    /// Whether the store may lie on a network file system.
+    var allowsNetwork = false
+
+    static let defaultBatch = 16
+  }
+
   let images: ImageSource
   let ids: [ImageID]
   let checkpoint: Checkpoint
   let store: String
   let view: String
   let dataset: String
+  let options: Options
 
-  func run(_ options: Extract, device: Device) throws {
-    let header = ViewHeader(
+  /// Does what is missing; returns what is there, in a line for people.
+  func run() throws -> String {
+    let opened = try FeatureStore(store, mode: .readWrite, allowsNetwork: options.allowsNetwork)
+    let writer = try opened.beginView(try header(), expectedIDs: ids, part: options.shard?.part(of: ids))
+    let wanted = options.shard?.part(of: ids).count ?? ids.count
+    let rejects = try writer.missing.isEmpty ? [] : fill(writer, wanted: wanted)
+    return try conclude(writer, rejects: rejects, wanted: wanted, rejectList: "\(store)-\(view)-rejected.csv")
+  }
+
+  private func header() throws -> ViewHeader {
+    ViewHeader(
       name: view, dataset: dataset, dimension: Network.featureCount,
       lineage: Lineage(
         checkpoint: (checkpoint.file.path as NSString).lastPathComponent, checkpointSHA256: try ContentHash.file(checkpoint.file.path),
         backbone: checkpoint.backbone.name, channelMap: images.channelMap.name, size: checkpoint.size,
-        precision: options.pixels.precision.rawValue,
-        resize: images.resize.rawValue, preprocessing: "value / 255", programVersion: Version.text),
+        precision: options.precision.rawValue, resize: images.resize.rawValue, preprocessing: "value / 255", programVersion: Version.text),
       command: CommandLine.line)
-    let opened = try FeatureStore(store, mode: .readWrite, allowsNetwork: options.fileSystem.allowNetwork)
-    let writer = try opened.beginView(header, expectedIDs: ids, part: options.shard?.part(of: ids))
-    let wanted = options.shard?.part(of: ids).count ?? ids.count
-    let rejects = try writer.missing.isEmpty ? [] : fill(writer, wanted: wanted, options, device: device)
-    try conclude(writer, rejects: rejects, wanted: wanted, rejectList: "\(store)-\(view)-rejected.csv")
   }
 
-  private func fill(_ writer: ViewWriter, wanted: Int, _ options: Extract, device: Device) throws -> [Reject] {
+  private func fill(_ writer: ViewWriter, wanted: Int) throws -> [Reject] {
     let extractor = try FeatureExtractor(
-      checkpoint, device: device, precision: options.pixels.precision, threads: options.machine.threadCount)
+      checkpoint, device: options.device, precision: options.precision, threads: options.threads)
     let loader = try BatchLoader(
       ids: writer.missing,
-      options: .init(batchSize: options.batch, size: checkpoint.size, threads: options.machine.threadCount, unreadable: options.onError),
+      options: .init(batchSize: options.batch, size: checkpoint.size, threads: options.threads, unreadable: options.unreadable),
       pixels: images.pixels)
     let progress = ProgressLine("extract \(view)", total: wanted, unit: "images", alreadyDone: wanted - writer.missing.count)
     while let batch = try loader.next() {
@@ -123,40 +149,44 @@ struct ExtractJob {
     return loader.rejects
   }
 
-  private func conclude(_ writer: ViewWriter, rejects: [Reject], wanted: Int, rejectList: String) throws {
+  private func conclude(_ writer: ViewWriter, rejects: [Reject], wanted: Int, rejectList: String) throws -> String {
     guard rejects.isEmpty else {
       try FileBytes.write(Reject.csv(rejects), to: rejectList)
-      Output.print("\(view): \(wanted - rejects.count) of \(wanted) images, \(rejects.count) rejected")
       Talk.say(
         "The rejected images and the reasons are in \(rejectList). The view stays incomplete until they can be read, or go on without them: another --ids and --view."
       )
-      return
+      return "\(view): \(wanted - rejects.count) of \(wanted) images, \(rejects.count) rejected"
     }
     let header = try writer.finish()
     let done = "\(view): \(wanted) images, \(writer.missing.count) of them new"
-    Output.print(header.state == .complete ? done : done + "; the view waits for its other shards")
+    return header.state == .complete ? done : done + "; the view waits for its other shards"
   }
 }
 
 extension ProjectFolder {
   /// Extracts what is missing for every data set, model and fold.
-  func extract(options: Extract, device: Device) throws {
-    _ = try importImages(onError: .fail, threads: options.machine.threadCount)
+  func extract(_ options: ExtractJob.Options) throws {
+    _ = try importImages(onError: .fail, threads: options.threads)
     for model in configuration.models {
       for fold in model.folds {
-        let file = checkpoint(model.name, fold: fold)
-        guard FileManager.default.fileExists(atPath: file), !Checkpoint.isUnfinished(file) else {
-          throw Failure(
-            .missingInput, "fold \(fold) of '\(model.name)' is not trained to its end yet", at: .file(file), cure: "Run: hpa-feat train")
-        }
-        let checkpoint = try Checkpoint(file)
-        for dataset in configuration.datasets {
-          let job = ExtractJob(
-            images: try images(of: dataset, size: model.size), ids: try ids(of: dataset), checkpoint: checkpoint, store: store,
-            view: view(dataset.name, model.name, fold: fold), dataset: dataset.name)
-          try job.run(options, device: device)
-        }
+        for dataset in configuration.datasets { Output.print(try extractJob(dataset, model, fold: fold, options).run()) }
       }
     }
+  }
+
+  /// The features of a data set by one fold of a model.
+  ///
+  /// - Throws: `missingInput` where that is not trained to its end.
+  func extractJob(
+    _ dataset: ProjectConfiguration.Dataset, _ model: ProjectConfiguration.Model, fold: Int, _ options: ExtractJob.Options
+  ) throws -> ExtractJob {
+    let file = checkpoint(model.name, fold: fold)
+    guard FileManager.default.fileExists(atPath: file), !Checkpoint.isUnfinished(file) else {
+      throw Failure(
+        .missingInput, "fold \(fold) of '\(model.name)' is not trained to its end yet", at: .file(file), cure: "Run: hpa-feat train")
+    }
+    return ExtractJob(
+      images: try images(of: dataset, size: model.size), ids: try ids(of: dataset), checkpoint: try Checkpoint(file), store: store,
+      view: view(dataset.name, model.name, fold: fold), dataset: dataset.name, options: options)
   }
 }

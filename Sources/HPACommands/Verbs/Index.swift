@@ -33,7 +33,7 @@ extension Index {
     @Option(help: ArgumentHelp("The ids of the rows of --gallery; row numbers by default.", valueName: "file")) var galleryIds: String?
     @Option(help: ArgumentHelp("The feature store, where a view is named.", valueName: "folder")) var store = "features.lmdb"
     @Option(help: ArgumentHelp("A recipe of indexes/, or a file.", valueName: "name|file")) var recipe: String
-    @Option(help: "Rows of the gallery that recall is measured with.") var recallQueries = 1000
+    @Option(help: "Rows of the gallery that recall is measured with.") var recallQueries = IndexJob.defaultRecallQueries
     @Option(help: "Draws those rows.") var seed: UInt64 = 0
     @Option(help: ArgumentHelp("Where to write the index.", valueName: "file")) var out: String?
     @OptionGroup var machine: MachineOptions
@@ -48,44 +48,18 @@ extension Index {
 
     func run() throws {
       let recipe = try RecipeShelf(project: project.project).recipe(recipe)
-      guard let gallery, let out else {
+      let reference: EmbeddingReference
+      let file: String
+      if let gallery, let out {
+        (reference, file) = (EmbeddingReference(gallery, ids: galleryIds, store: store), out)
+      } else {
         let folder = try project.open()
-        return try build(recipe, try folder.searchGallery(), out: try folder.index(recipe.name))
+        (reference, file) = (try folder.searchGallery(), try folder.index(recipe.name))
       }
-      try build(recipe, EmbeddingReference(gallery, ids: galleryIds, store: store), out: out)
-    }
-
-    private func build(_ recipe: IndexRecipe, _ reference: EmbeddingReference, out: String) throws {
-      let rows = try reference.load()
-      let started = ContinuousClock.now
-      let progress = ProgressLine("index build", total: rows.matrix.rows, unit: "rows")
-      let search = try ApproximateSearch(
-        building: recipe, gallery: rows, threads: machine.threadCount, path: reference.name, progress: progress)
-      let seconds = (ContinuousClock.now - started).seconds
-      let recall = try search.recall(queries: recallQueries, seed: seed, threads: machine.threadCount)
-      let record = try write(search, recall, of: rows, reference, to: out)
-      if output.json { return try Output.print(json: record) }
-      Output.print(
-        "\(out): \(record.rows) x \(record.dimension) by \(recipe.factory) in \(Output.decimal(seconds, places: 1)) s; finds "
-          + "\(Output.decimal(recall.value)) of the \(recall.neighbours) nearest rows (\(recall.queries) queries, at least \(recipe.minimum.recall))"
-      )
-    }
-
-    /// The record goes first, so that an index is never without one: an index that does not fit its record is refused.
-    private func write(
-      _ search: ApproximateSearch, _ recall: Recall, of rows: NamedRows<Float>, _ reference: EmbeddingReference, to out: String
-    ) throws -> IndexRecord {
-      let scratch = out + ".building-\(ProcessInfo.processInfo.processIdentifier)"
-      defer { try? FileManager.default.removeItem(atPath: scratch) }
-      try search.write(to: scratch)
-      let record = try IndexRecord(
-        search, recall: recall, of: rows, named: reference.name, indexSHA256: try ContentHash.file(scratch))
-      try record.requireRecall(of: out)
-      try FileBytes.write(json: record, to: IndexRecord.path(of: out))
-      guard rename(scratch, out) == 0 else {
-        throw Failure(.cannotCreate, "cannot be created: \(String(cString: strerror(errno)))", at: .file(out))
-      }
-      return record
+      var job = IndexJob(recipe: recipe, gallery: reference, threads: machine.threadCount, out: file)
+      (job.recallQueries, job.seed) = (recallQueries, seed)
+      let built = try job.run()
+      if output.json { try Output.print(json: built.record) } else { Output.print(built.text) }
     }
   }
 

@@ -74,7 +74,7 @@ struct Report: ParsableCommand {
     return files
   }
 
-  private static func text(_ report: RunReport, folder: ProjectFolder) -> String {
+  static func text(_ report: RunReport, folder: ProjectFolder) -> String {
     var table = Table([
       ("", .left), ("loss", .right), ("held-out F1", .right), ("x constant", .right), ("test F1", .right), ("x constant", .right),
     ])

@@ -108,7 +108,7 @@ struct Train: ParsableCommand {
         settings: settings, batch: choices.batchSize, images: try pixels.source(images, size: settings.size), labels: table,
         folds: division, fold: number, initialWeights: weights.map(named), stem: stem, out: named(out), restart: restart,
         cure: "Name another --out, or begin anew with --restart.")
-      try job.run(device: device)
+      Output.print(try job.run(device: device))
     }
   }
 }
@@ -129,17 +129,17 @@ struct TrainJob {
   /// What to do where `out` is another training's.
   let cure: String
 
-  func run(device: Device) throws {
+  /// Trains what is left to train; returns what was reached, in a line for people.
+  func run(device: Device) throws -> String {
     try folds.check(fold: fold)
     let (training, validation) = (folds.training(fold: fold), folds.validation(fold: fold))
     try TrainingConfiguration.requireHealthyBatches(images: training.count, batch: batch)
     let (drawn, held) = (try labels.labels(for: training), try labels.labels(for: validation))
-    let inputs = try inputs(training: zip(training, drawn), validation: zip(validation, held))
+    let inputs = try inputs()
     if restart {
       try Checkpoint.removeState(besides: out)
     } else if try isFinished(inputs) {
-      Talk.say("\(out) is there already, trained with these settings.")
-      return
+      return "\(out) is there already, trained with these settings"
     }
     let sampler = try WeightedSampler(labels: drawn, seed: settings.seed)
     let trainer = try Trainer(
@@ -160,7 +160,7 @@ struct TrainJob {
           augmentation: .init(seed: settings.seed, epoch: epoch), pixels: images.pixels)
       },
       validation: { try BatchLoader(ids: validation, labels: held, options: options, pixels: images.pixels) })
-    report(try train(trainer, sources))
+    return report(try train(trainer, sources))
   }
 
   private func train(_ trainer: Trainer, _ sources: Trainer.Sources) throws -> TrainingRecord {
@@ -177,11 +177,11 @@ struct TrainJob {
     }
   }
 
-  private func report(_ record: TrainingRecord) {
-    guard let best = record.best else { return }
+  private func report(_ record: TrainingRecord) -> String {
+    guard let best = record.best else { return "\(out): no epoch" }
     let end =
       record.hasStoppedEarly ? "; ended after epoch \(record.epochs.count), \(record.epochs.count - best.number) without a lower loss" : ""
-    Output.print("\(out): validation loss \(Output.decimal(best.validationLoss)) in epoch \(best.number) of \(settings.epochs)\(end)")
+    return "\(out): validation loss \(Output.decimal(best.validationLoss)) in epoch \(best.number) of \(settings.epochs)\(end)"
   }
 
   /// Whether the checkpoint is there and finished. One that was stopped before its first epoch had ended is not.
@@ -201,12 +201,12 @@ struct TrainJob {
   }
 
   /// What decides the outcome beside the settings.
-  private func inputs(
-    training: some Sequence<(ImageID, LabelSet)>, validation: some Sequence<(ImageID, LabelSet)>
-  ) throws -> [String: String] {
+  func inputs() throws -> [String: String] {
+    let (training, validation) = (folds.training(fold: fold), folds.validation(fold: fold))
     var inputs = [
       "batch": String(batch), "channels": images.channelMap.name, "resize": images.resize.rawValue,
-      "training images": Self.fingerprint(of: training), "validation images": Self.fingerprint(of: validation),
+      "training images": Self.fingerprint(of: zip(training, try labels.labels(for: training))),
+      "validation images": Self.fingerprint(of: zip(validation, try labels.labels(for: validation))),
     ]
     if let initialWeights { (inputs["init"], inputs["stem"]) = ("SHA-256 " + (try ContentHash.file(initialWeights)), stem.rawValue) }
     return inputs
@@ -238,25 +238,33 @@ extension ProjectFolder {
     model name: String?, folds selection: FoldSelection?, restart: Bool, device: Device, threads: Int, pixels: PixelOptions
   ) throws {
     let named = try name.map(model)
-    let train = try dataset("train")
-    let table = try labels(of: train)
+    let table = try labels(of: try dataset("train"))
     _ = try importImages(onError: .fail, threads: threads)
     for model in configuration.trainingOrder(of: named) {
       let folds = try makeFolds(for: model)
       let numbers = try selection?.numbers(of: folds) ?? (named ?? model).folds
       for fold in numbers {
         if !model.folds.contains(fold) { Talk.say("Fold \(fold) is not among the folds of '\(model.name)' that other verbs use.") }
-        let job = TrainJob(
-          settings: model.training.configuration(
-            backbone: model.backbone, size: model.size, seed: UInt64(model.seed) &+ UInt64(fold), threads: threads,
-            precision: pixels.precision),
-          batch: model.training.batchSize, images: try images(of: train, size: model.size), labels: table, folds: folds, fold: fold,
-          initialWeights: model.initialWeights.map(path) ?? model.base.map { checkpoint($0, fold: fold) }, stem: model.stem,
-          out: checkpoint(model.name, fold: fold), restart: restart && [nil, model.name].contains(name),
-          cure: "Put the old settings back, or: hpa-feat train --model \(model.name) --fold \(fold) --restart")
-        try job.run(device: device)
+        let job = try trainJob(
+          model, fold: fold, of: folds, labels: table, threads: threads, precision: pixels.precision,
+          restart: restart && [nil, model.name].contains(name))
+        Output.print(try job.run(device: device))
       }
     }
     try drawLearningCurves()
+  }
+
+  /// The training of one fold of a model, as `hpa.yaml` describes it.
+  func trainJob(
+    _ model: ProjectConfiguration.Model, fold: Int, of folds: Folds, labels: LabelTable, threads: Int, precision: Precision,
+    restart: Bool = false
+  ) throws -> TrainJob {
+    TrainJob(
+      settings: model.training.configuration(
+        backbone: model.backbone, size: model.size, seed: UInt64(model.seed) &+ UInt64(fold), threads: threads, precision: precision),
+      batch: model.training.batchSize, images: try images(of: try dataset("train"), size: model.size), labels: labels, folds: folds,
+      fold: fold, initialWeights: model.initialWeights.map(path) ?? model.base.map { checkpoint($0, fold: fold) }, stem: model.stem,
+      out: checkpoint(model.name, fold: fold), restart: restart,
+      cure: "Put the old settings back, or: hpa-feat train --model \(model.name) --fold \(fold) --restart")
   }
 }

@@ -28,6 +28,14 @@ public enum Device: Sendable, Equatable, CustomStringConvertible {
     }
   }
 
+  /// `cpu` or `cuda`: numbers of one kind are alike to the last digit, those of the other are not.
+  public var kind: String {
+    switch self {
+    case .cpu: "cpu"
+    case .cuda: "cuda"
+    }
+  }
+
   var foreign: HPADevice {
     switch self {
     case .cpu: HPADevice(type: Int32(HPA_TORCH_CPU), index: 0)

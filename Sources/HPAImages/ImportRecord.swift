@@ -31,7 +31,7 @@ struct ImportRecord: Codable, Equatable {
     let path = "\(folder)/import.json"
     var record = self
     if FileManager.default.fileExists(atPath: path) {
-      let earlier = try Self.read(path)
+      let earlier: ImportRecord = try FileBytes.read(json: path, cure: "Choose another folder with --out, or remove this one.")
       try check(against: earlier, path: path)
       record.programVersions = earlier.programVersions + programVersions.filter { !earlier.programVersions.contains($0) }
       if record == earlier { return }
@@ -40,17 +40,7 @@ struct ImportRecord: Codable, Equatable {
         .badData, "holds images, but no import.json that says how they were made", at: .file(folder),
         cure: "Choose another folder with --out.")
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    try FileBytes.write(String(decoding: try encoder.encode(record), as: UTF8.self) + "\n", to: path)
-  }
-
-  private static func read(_ path: String) throws -> ImportRecord {
-    do {
-      return try JSONDecoder().decode(ImportRecord.self, from: Data(try FileBytes.read(path)))
-    } catch is DecodingError {
-      throw Failure(.badData, "is no record of an import", at: .file(path), cure: "Choose another folder with --out, or remove this one.")
-    }
+    try FileBytes.write(json: record, to: path)
   }
 
   private func check(against earlier: ImportRecord, path: String) throws {

@@ -9,7 +9,7 @@ enum FeatureRecord {
 
   /// Why a record is not to be trusted.
   enum Defect: String, Sendable {
-    case key = "its key is no UTF-8 text"
+    case key = "its key is no id: a UTF-8 text of 1 to 511 bytes"
     case length = "its length is wrong"
     case checksum = "its checksum is wrong"
   }
@@ -31,7 +31,7 @@ enum FeatureRecord {
     let floats = self.floats(record)
     let stored = UInt32(littleEndian: record.loadUnaligned(fromByteOffset: floats.count, as: UInt32.self))
     guard stored == checksum(key, floats) else { return .checksum }
-    return isText(key) ? nil : .key
+    return (1...longestKey).contains(key.count) && isText(key) ? nil : .key
   }
 
   @inline(__always)

@@ -1,6 +1,6 @@
 """Checks what hpa-feat wrote against schemas/README.md and the schemas that it names; prints what is wrong, a line each.
 
-check_outputs.py tree FOLDER              every file in FOLDER must be in the table of files, and be what its schema says
+check_outputs.py tree FOLDER..            every file of project folders must be in the table, and what its schema says; every kind must be there
 check_outputs.py files FOLDER F=SCHEMA..  each file F of FOLDER must be what SCHEMA says, such as stats.json=output.schema.json#/$defs/stats
 check_outputs.py schemas                  every schema must be sound, and stand in the table
 """
@@ -108,7 +108,10 @@ def file_faults(path, name):
         for line in path.read_text().splitlines():
             yield from named_faults(json.loads(line), name)
     else:
-        yield from named_faults(yaml.safe_load(path.read_text()), name)
+        value = (json.loads if path.suffix == ".json" else yaml.safe_load)(path.read_text())
+        yield from named_faults(value, name)
+        if path.suffix == ".json" and "format" in registry.resolver().lookup(name).contents.get("properties", {}) and "format" not in value:
+            yield "it has no format"
 
 
 def store_faults(path, name):
@@ -117,17 +120,20 @@ def store_faults(path, name):
             yield from named_faults(json.loads(header), name)
 
 
-def check_tree(folder):
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        relative = path.relative_to(folder).as_posix()
-        # A star stands for a name, not for folders.
-        matching = [names for pattern, names in project_files if pattern.count("/") == relative.count("/") and fnmatch.fnmatchcase(relative, pattern)]
-        if not matching:
-            yield f"{relative}: stands in no table of schemas/README.md"
-            continue
-        # Where a file has one of two forms, one must fit.
-        faults = [[f"{relative}: {fault} ({name})" for fault in file_faults(path, name)] for name in matching[0]]
-        yield from min(faults, key=len, default=[])
+def check_tree(folders):
+    met = set()
+    for folder in folders:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            relative = path.relative_to(folder).as_posix()
+            # A star stands for a name, not for folders; the first row that fits counts.
+            row = next((row for row in project_files if row[0].count("/") == relative.count("/") and fnmatch.fnmatchcase(relative, row[0])), None)
+            if not row:
+                yield f"{relative}: stands in no table of schemas/README.md"
+                continue
+            met.add(row[0])
+            # Where a file has one of two forms, one must fit.
+            yield from min(([f"{relative}: {fault} ({name})" for fault in file_faults(path, name)] for name in row[1]), key=len, default=[])
+    yield from (f"{pattern}: there is no such file" for pattern, _ in project_files if pattern not in met)
 
 
 def check_files(folder, pairs):
@@ -156,7 +162,7 @@ def check_schemas():
 
 verb, *arguments = sys.argv[1:]
 if verb == "tree":
-    faults = check_tree(pathlib.Path(arguments[0]))
+    faults = check_tree([pathlib.Path(argument) for argument in arguments])
 elif verb == "files":
     faults = check_files(pathlib.Path(arguments[0]), arguments[1:])
 else:

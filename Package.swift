@@ -110,7 +110,7 @@ let package = Package(
     tests("HPAStacker", ["HPATorch"]),
     tests("HPABlend"),
     tests("HPAPictures"),
-    tests("HPACommands", ["HPABackbones", "HPAImages", "HPAStore", "HPATorch"]),
+    tests("HPACommands", ["HPABackbones", "HPAImages", "HPAStore", "HPATorch"], scripts: ["check_outputs.py"]),
 
     // What fuzzing feeds: the readers of foreign files, one file a target (docs/fuzzing.md).
     .target(
@@ -121,7 +121,7 @@ let package = Package(
       ],
       path: "Tests/HPAFuzzTargets", swiftSettings: swiftSettings),
     .testTarget(
-      name: "HPAFuzzTests", dependencies: ["HPAFuzzTargets", "HPACommands", "HPACore", "HPAImages", "HPATestSupport"],
+      name: "HPAFuzzTests", dependencies: ["HPAFuzzTargets", "HPACommands", "HPACore", "HPAImages", "HPAStore", "HPATestSupport"],
       exclude: ["Regressions"],
       swiftSettings: swiftSettings),
   ] + fuzzer,

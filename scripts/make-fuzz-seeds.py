@@ -3,6 +3,7 @@
 make-fuzz-seeds.py FOLDER: FOLDER/TARGET/ gets the seeds of each target, FOLDER/TARGET.dict libFuzzer's words for it.
 Where ../shared/data is laid beside the project, pieces of real files are among them.
 """
+import hashlib
 import io
 import json
 import pathlib
@@ -11,10 +12,14 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zipfile
+import zlib
 
+import lmdb
 import numpy as np
 import safetensors.numpy
 import tifffile
+import torch
 from PIL import Image
 
 folder = pathlib.Path(sys.argv[1])
@@ -219,9 +224,137 @@ def headers():
     words("view-header", *[f'"{key}":' for key in [*HEADER, *HEADER["lineage"]]], "true", "null", "-0", "1e400", "9223372036854775808", "\\u0000", "\\ud800", "T24:00:00Z", "+14:00")
 
 
+def torch_files():
+    """Whole files of torch.save, and their pickles alone, which the target lays into an archive where every storage has 96 bytes."""
+
+    def filled(kind, shape, scale=9):
+        return (torch.randn(shape, generator=torch.Generator().manual_seed(2018)) * scale).to(kind)
+
+    kinds = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.uint8, torch.bool]
+    whole = {kind: filled(kind, (96 // kind.itemsize,)) for kind in kinds}
+    floats = whole[torch.float32]
+    torch.manual_seed(2018)
+    layer = torch.nn.Sequential(torch.nn.Linear(4, 6, bias=False), torch.nn.LayerNorm(24))
+    saved = {
+        "every-type": {f"block.{str(kind).rpartition('.')[2]}": tensor for kind, tensor in whole.items()},
+        "views": {"a": floats, "transposed": floats.reshape(4, 6).t(), "slice": floats[3:20:4], "window": floats.reshape(4, 6)[1:3, 2:5]},
+        "strides": {"scalar": floats[5], "empty": floats[:0], "expanded": floats[:1].expand(2, 3), "overlapping": floats.as_strided((3, 3), (1, 2), 4)},
+        "module": layer.state_dict(), "parameters": {"weight": torch.nn.Parameter(floats)},
+        "checkpoint": {"epoch": 3, "state_dict": {"w": floats}, "optimizer": {"state": {}, "param_groups": [{"lr": 0.1, "betas": (0.9, 0.999)}]}},
+        "model": {"model": {"w": floats}, "loss": [0.5, None, True], "name": "x" * 300, "big": 2**70, "negative": -(2**31) - 1, "set": {1, 2}},
+        "nothing": {}, "list": [floats], "nested": {"a": {"b": floats}}, "odd-names": {"": floats, "__metadata__": floats, "\u00e9\n": floats},
+        "complex": {"a": torch.zeros(12, dtype=torch.complex64)}, "half-number": {1: floats}, "sparse": {"a": torch.eye(2).to_sparse()},
+    }
+    for name, table in saved.items():
+        for protocol in [2, 4]:
+            out = io.BytesIO()
+            torch.save(table, out, pickle_protocol=protocol)
+            if protocol == 2:
+                seed("pth", f"{name}.pth", out.getvalue())
+            seed("pth", f"{name}-{protocol}.pkl", zipfile.ZipFile(out).read("archive/data.pkl"))
+    out = io.BytesIO()
+    torch.save({"a": floats}, out, _use_new_zipfile_serialization=False)
+    seed("pth", "old-form.pth", out.getvalue())
+    for name, compression in [("deflated", zipfile.ZIP_DEFLATED), ("stored", zipfile.ZIP_STORED)]:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", compression) as archive:
+            archive.comment = b"hpa"
+            for file, content in [("a/data.pkl", b"\x80\x02}q\x00."), ("a/byteorder", b"big"), ("a/data/0", bytes(96))]:
+                archive.writestr(file, content)
+        seed("pth", f"{name}.pth", out.getvalue())
+    words("pth", b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07", "archive/data.pkl", "archive/data/0", "byteorder", "storage", "cpu",
+          *[f"ctorch\n{kind}Storage\n" for kind in ["Float", "Double", "Half", "BFloat16", "Long", "Int", "Byte", "Bool", "Untyped"]],
+          "ctorch._utils\n_rebuild_tensor_v2\n", "ctorch._utils\n_rebuild_parameter\n", "ccollections\nOrderedDict\n", "cposix\nsystem\n", "state_dict", "model",
+          b"tQ", b"tR", b"K\x18", b"q\x00", b"h\x00", b"\x85", b"\x86", b"\x87", b"\x93", b"\x94", b"\x8a\x08", b"\x8b\xff\xff\xff\xff", b"J\xff\xff\xff\x7f", b"(u", b"(e", b"b.")
+
+
+def store_header(name, count, dimension, keys, **changes):
+    """A view's header as `ViewHeader` writes it: the checksum first, then the other keys sorted."""
+    lineage = HEADER["lineage"] | {"resize": "linear", "idsSHA256": hashlib.sha256(b"\n".join(sorted(keys))).hexdigest()}
+    header = HEADER | {"format": 2, "name": name, "count": count, "dimension": dimension, "lineage": lineage} | changes
+    rest = json.dumps(header, sort_keys=True, separators=(",", ":"))[1:].encode()
+    return b"{" + rest if header["format"] == 1 else b'{"checksum":"%08x",' % zlib.crc32(rest) + rest
+
+
+def stores():
+    """The data files of small stores, written by LMDB as the program writes them: schemas/store.md."""
+
+    def keys(count):
+        return [b"image_%d" % (100 + index * 37 % 997) for index in range(count)]
+
+    def view(environment, name, count, dimension, stored=None, **changes):
+        known = keys(count)
+        json_text = store_header(name, count, dimension, known, **changes)
+        headers, vectors = (environment.open_db(text.encode()) for text in ["views", "view:" + name])
+        with environment.begin(write=True) as transaction:
+            transaction.put(name.encode(), json_text, db=headers)
+            transaction.put(b"header:" + name.encode(), json_text)
+            for key in known[:stored]:
+                floats = random.normal(size=dimension).astype("<f4").tobytes()
+                transaction.put(key, floats + struct.pack("<I", zlib.crc32(key + floats)), db=vectors)
+
+    def store(name, *steps, meta=b'{"format":1}', compacted=False):
+        with tempfile.TemporaryDirectory() as scratch:
+            with lmdb.open(scratch + "/s", max_dbs=8, map_size=1 << 24) as environment:
+                if meta is not None:
+                    with environment.begin(write=True) as transaction:
+                        transaction.put(b"meta", meta)
+                for step in steps:
+                    step(environment)
+                (pathlib.Path(scratch) / "c").mkdir()
+                environment.copy(scratch + "/c", compact=compacted)
+            content = (pathlib.Path(scratch) / "c/data.mdb").read_bytes()
+        assert len(content) <= 96 << 10, f"{name} has {len(content)} bytes"
+        seed("store-pages", name + ".mdb", content)
+        return content
+
+    def adding(*arguments, **changes):
+        return lambda environment: view(environment, *arguments, **changes)
+
+    def dropping(name):
+        def step(environment):
+            database = environment.open_db(b"view:" + name.encode())
+            with environment.begin(write=True) as transaction:
+                transaction.drop(database)
+                transaction.delete(name.encode(), db=environment.open_db(b"views", transaction))
+                transaction.delete(b"header:" + name.encode())
+        return step
+
+    def putting(key, value, database=b"view:a"):
+        def step(environment):
+            opened = environment.open_db(database)
+            with environment.begin(write=True) as transaction:
+                transaction.put(key, value, db=opened)
+        return step
+
+    small = store("one", adding("a", 20, 8))
+    store("two", adding("a", 20, 8), adding("b", 12, 4))
+    store("leaves", adding("a", 300, 1))
+    store("leaves-compacted", adding("a", 300, 1), compacted=True)
+    store("wide", adding("a", 3, 600), compacted=True)
+    store("dropped", adding("junk", 60, 8), adding("a", 20, 8), dropping("junk"))
+    store("writing", adding("a", 20, 8, stored=7, state="writing"))
+    store("short", adding("a", 20, 8, stored=7))
+    store("empty-view", adding("a", 0, 8))
+    store("empty")
+    store("other", meta=None)
+    store("newer", adding("a", 20, 8), meta=b'{"format":2}')
+    store("first-format", adding("a", 20, 8, format=1), compacted=True)
+    store("vast-dimension", adding("a", 20, 8, format=1), putting(b"a", store_header("a", 20, 1 << 20, keys(20), format=1), b"views"), compacted=True)
+    store("bad-record", adding("a", 20, 8), putting(keys(5)[4], bytes(36)), compacted=True)
+    store("bad-length", adding("a", 20, 8), putting(keys(5)[4], bytes(35)), compacted=True)
+    store("bad-key", adding("a", 20, 8), putting(b"\xff\0", bytes(36)), compacted=True)
+    store("lost-header", adding("a", 20, 8), putting(b"a", b"{}", b"views"), compacted=True)
+    seed("store-pages", "cut-off.mdb", small[:-4096])
+    seed("store-pages", "first-pages.mdb", small[:8192])
+    seed("store-pages", "longer.mdb", small + bytes(4096))
+    words("store-pages", *[struct.pack("<Q", number) for number in range(10)], *[struct.pack("<H", kind) for kind in [1, 2, 4, 8, 16, 0x42]], b"\xff" * 8,
+          struct.pack("<I", 0xBEEFC0DE), struct.pack("<I", 4096), "views", "view:a", "header:a", "meta", '{"format":1}', '"dimension":8', '"state":"complete"')
+
+
 shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
-for make in [pictures, matrices, weights, tables, projects, headers]:
+for make in [pictures, matrices, weights, tables, projects, headers, torch_files, stores]:
     make()
 if refused:
     print("kinds that tifffile does not write here:", "; ".join(refused), file=sys.stderr)

@@ -5,7 +5,6 @@ import HPAStore
 
 /// What stands beside an index, in `FILE.json`: what it was built from, how, and how good it is (schemas/index.schema.json).
 struct IndexRecord: Codable {
-  var format = 1
   let recipe: IndexRecipe
   let recall: Recall
   /// The features as they were named.
@@ -30,11 +29,7 @@ struct IndexRecord: Codable {
     guard FileManager.default.fileExists(atPath: path) else {
       throw Failure(.missingInput, "no such index", at: .file(path), cure: "Build it: hpa-feat index build --out '\(index)' ...")
     }
-    let record: IndexRecord = try FileBytes.read(json: path)
-    guard record.format == 1 else {
-      throw Failure(.badData, "has format \(record.format); this program reads format 1", at: .file(path), cure: "Use a newer hpa-feat.")
-    }
-    self = record
+    self = try FileBytes.read(json: path, cure: "Build it again: hpa-feat index build.")
   }
 
   init(_ search: ApproximateSearch, recall: Recall, of gallery: NamedRows<Float>, named name: String, indexSHA256: String) throws {

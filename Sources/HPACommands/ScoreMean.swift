@@ -1,4 +1,3 @@
-import Foundation
 import HPACore
 
 /// Class scores of images, averaged over the networks that gave one.
@@ -32,26 +31,5 @@ extension NamedRows where Scalar == Double {
   init(readingFrom stem: String) throws {
     try self.init(
       ids: try ImageID.list(contentsOf: stem + "_ids.csv"), matrix: try NumpyFile.read(stem + "_scores.npy"), path: stem + "_ids.csv")
-  }
-}
-
-extension FileBytes {
-  /// Writes indented JSON with sorted keys.
-  static func write(json value: some Encodable, to path: String) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try write(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n", to: path)
-  }
-
-  /// - Throws: `missingInput`, or `badData` where the file is not what `Value` says.
-  static func read<Value: Decodable>(json path: String, as: Value.Type = Value.self) throws -> Value {
-    let bytes = try read(path)
-    do {
-      return try JSONDecoder().decode(Value.self, from: Data(bytes))
-    } catch {
-      throw Failure(
-        .badData, "is not the JSON that hpa-feat writes: \(error)", at: .file(path), cure: "Delete it and run the verb that wrote it again."
-      )
-    }
   }
 }

@@ -33,7 +33,7 @@ struct ImportRecord: Codable, Equatable {
     let path = "\(folder)/\(Self.name)"
     var record = self
     if FileManager.default.fileExists(atPath: path) {
-      let earlier = try Self.read(path)
+      let earlier: ImportRecord = try FileBytes.read(json: path, cure: "Choose another folder with --out, or remove this one.")
       try check(against: earlier, path: path)
       record.programVersions = earlier.programVersions + programVersions.filter { !earlier.programVersions.contains($0) }
       if record == earlier { return }
@@ -42,24 +42,14 @@ struct ImportRecord: Codable, Equatable {
         .badData, "holds images, but no import.json that says how they were made", at: .file(folder),
         cure: "Choose another folder with --out.")
     }
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    try FileBytes.write(String(decoding: try encoder.encode(record), as: UTF8.self) + "\n", to: path)
+    try FileBytes.write(json: record, to: path)
   }
 
   /// Whether the images of a folder were made as `record` says.
   static func isRecord(_ record: ImportRecord, of folder: String) throws -> Bool {
     let path = "\(folder)/\(Self.name)"
     guard FileManager.default.fileExists(atPath: path) else { return false }
-    return zip(try read(path).rows, record.rows).allSatisfy { $0 == $1 }
-  }
-
-  private static func read(_ path: String) throws -> ImportRecord {
-    do {
-      return try JSONDecoder().decode(ImportRecord.self, from: Data(try FileBytes.read(path)))
-    } catch is DecodingError {
-      throw Failure(.badData, "is no record of an import", at: .file(path), cure: "Choose another folder with --out, or remove this one.")
-    }
+    return zip(try FileBytes.read(json: path, as: ImportRecord.self).rows, record.rows).allSatisfy { $0 == $1 }
   }
 
   private func check(against earlier: ImportRecord, path: String) throws {

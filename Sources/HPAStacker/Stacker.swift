@@ -182,14 +182,11 @@ extension Stacker {
   ///
   /// - Throws: `cannotCreate`, `inputOutput`.
   public func write(to path: String, record: StackerRecord) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = .sortedKeys
     try SafetensorsFile.write(
       try parameters.items(),
       metadata: [
-        Self.configurationKey: String(decoding: try encoder.encode(configuration), as: UTF8.self),
-        Self.layoutKey: String(decoding: try encoder.encode(layout), as: UTF8.self),
-        "record": String(decoding: try encoder.encode(record), as: UTF8.self),
+        Self.configurationKey: try VersionedJSON.text(configuration), Self.layoutKey: try VersionedJSON.text(layout),
+        "record": try VersionedJSON.text(record),
       ], to: path)
   }
 
@@ -198,12 +195,13 @@ extension Stacker {
   /// - Throws: `missingInput`; `badData` where the file is no stacker.
   public convenience init(contentsOf path: String, device: Device = .cpu) throws {
     let file = try SafetensorsFile(path)
-    func metadata<Value: Decodable>(_ key: String) -> Value? {
-      try? JSONDecoder().decode(Value.self, from: Data((file.metadata[key] ?? "").utf8))
+    let cure = "Give a file that hpa-feat stack-train wrote."
+    func metadata<Value: Decodable>(_ key: String) throws -> Value {
+      guard let text = file.metadata[key] else { throw Failure(.badData, "is no stacker", at: .file(path), cure: cure) }
+      return try VersionedJSON.value(of: Data(text.utf8), path: path, cure: cure)
     }
-    guard let layout: StackerLayout = metadata(Self.layoutKey), layout.isValid,
-      let configuration: StackerConfiguration = metadata(Self.configurationKey)
-    else { throw Failure(.badData, "is no stacker", at: .file(path), cure: "Give a file that hpa-feat stack-train wrote.") }
+    let (layout, configuration): (StackerLayout, StackerConfiguration) = (try metadata(Self.layoutKey), try metadata(Self.configurationKey))
+    guard layout.isValid else { throw Failure(.badData, "is no stacker", at: .file(path), cure: cure) }
     try self.init(layout, configuration: configuration, device: device)
     try parameters.load(file)
   }

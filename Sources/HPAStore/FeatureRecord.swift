@@ -9,7 +9,7 @@ enum FeatureRecord {
 
   /// Why a record is not to be trusted.
   enum Defect: String, Sendable {
-    case key = "its key is no UTF-8 text"
+    case key = "its key is no id: a UTF-8 text of 1 to 511 bytes"
     case length = "its length is wrong"
     case checksum = "its checksum is wrong"
   }
@@ -31,7 +31,7 @@ enum FeatureRecord {
     let floats = self.floats(record)
     let stored = UInt32(littleEndian: record.loadUnaligned(fromByteOffset: floats.count, as: UInt32.self))
     guard stored == checksum(key, floats) else { return .checksum }
-    return isText(key) ? nil : .key
+    return (1...longestKey).contains(key.count) && isText(key) ? nil : .key
   }
 
   @inline(__always)
@@ -45,6 +45,18 @@ enum FeatureRecord {
   }
 
   static func checksum(_ bytes: Data) -> UInt32 { bytes.withUnsafeBytes { libdeflate_crc32(0, $0.baseAddress, $0.count) } }
+
+  /// The one bit of so many bytes that, turned over, changes their checksum so; nil where there is none.
+  ///
+  /// A CRC is linear: what a bit changes depends on its distance from the end alone, and grows by one step of the division from bit to bit.
+  static func bit(changingChecksumBy difference: UInt32, bytes: Int) -> (byte: Int, bit: UInt8)? {
+    var change: UInt32 = 1
+    for distance in 0..<8 * bytes {
+      change = change & 1 == 1 ? 0xEDB8_8320 ^ change >> 1 : change >> 1
+      if change == difference { return (bytes - 1 - distance / 8, UInt8(7 - distance % 8)) }
+    }
+    return nil
+  }
 
   @inline(__always)
   private static func checksum(_ key: UnsafeRawBufferPointer, _ floats: UnsafeRawBufferPointer) -> UInt32 {

@@ -60,6 +60,15 @@ extension FeatureStore {
       cure: "Run the command that makes it again (\(header.command)), or take what is there with --allow-incomplete.")
   }
 
+  /// Looked at before memory is asked for: a header may claim any dimension.
+  private func checkRoom(_ header: ViewHeader, _ tree: Tree) throws {
+    guard tree.count <= tree.pages.count * tree.pages.pageSize / FeatureRecord.bytes(dimension: header.dimension) else {
+      throw Failure(
+        .badData, "view '\(header.name)' has \(tree.count) vectors of \(header.dimension) numbers by its header, more than the file holds",
+        at: .file(path), cure: "Drop the view, and run the command that makes it again: \(header.command)")
+    }
+  }
+
   private static func ids(_ scan: ViewScan) throws -> [ImageID] {
     try scan.map { part in
       var ids: [ImageID] = []
@@ -70,7 +79,8 @@ extension FeatureStore {
   }
 
   private func rows(_ scan: ViewScan) throws -> Matrix<Float> {
-    try FeatureStore.matrix(rows: scan.tree.count, columns: scan.header.dimension) { try self.fill($0, scan) }
+    try checkRoom(scan.header, scan.tree)
+    return try FeatureStore.matrix(rows: scan.tree.count, columns: scan.header.dimension) { try self.fill($0, scan) }
   }
 
   private func fill(_ target: RowTarget, _ scan: ViewScan) throws {
@@ -83,6 +93,7 @@ extension FeatureStore {
   }
 
   private func rows(of ids: [ImageID], _ header: ViewHeader, _ tree: Tree) throws -> Matrix<Float> {
+    try checkRoom(header, tree)
     let records = try self.records(of: ids, tree)
     let missing = ids.indices.filter { records[$0] == nil }
     if let first = missing.first {

@@ -79,8 +79,7 @@ extension Environment {
     do {
       let length = Int(try handle.seekToEnd())
       let mapping = try Mapping(descriptor: handle.fileDescriptor, fileLength: length)
-      let sizes = (9...16).map { 1 << $0 }
-      let metas = ([0] + sizes).compactMap { offset in
+      let metas = MetaPage.offsets.compactMap { offset in
         try? MetaPage.read(offset == 0 ? 0 : 1, at: offset, descriptor: handle.fileDescriptor)
       }
       let contents = metas.sorted { $0.transaction > $1.transaction }.compactMap { try? Snapshot.Content($0, mapping, fileLength: length) }

@@ -234,13 +234,19 @@ extension ViewHeader {
 
   /// The header that this JSON was before one bit of it was turned over; nil where no one bit makes its checksum right.
   static func mended(_ json: UnsafeRawBufferPointer, name: String, path: String) -> ViewHeader? {
-    var bytes = Array(json)
-    for place in 0..<bytes.count * 8 {
-      bytes[place / 8] ^= 1 << UInt8(place % 8)
-      defer { bytes[place / 8] ^= 1 << UInt8(place % 8) }
-      guard hasItsChecksum(Data(bytes)) else { continue }
-      return bytes.withUnsafeBytes { try? ViewHeader(json: $0, name: name, path: path) }
+    guard json.count > checksumBytes else { return nil }
+    let stored = Array(json.prefix(checksumBytes))
+    var rest = Data(json.dropFirst(checksumBytes))
+    let expected = checksum(of: rest)
+    let wrongBits = zip(stored, expected).reduce(0) { $0 + ($1.0 ^ $1.1).nonzeroBitCount }
+    if wrongBits != 1 {
+      let digits = String(decoding: stored.dropFirst(checksumStart.count).prefix(8), as: UTF8.self)
+      guard let number = UInt32(digits, radix: 16),
+        let place = FeatureRecord.bit(changingChecksumBy: number ^ FeatureRecord.checksum(rest), bytes: rest.count)
+      else { return nil }
+      rest[place.byte] ^= 1 << place.bit
+      guard checksum(of: rest) == stored else { return nil }
     }
-    return nil
+    return Array(checksum(of: rest) + rest).withUnsafeBytes { try? ViewHeader(json: $0, name: name, path: path) }
   }
 }

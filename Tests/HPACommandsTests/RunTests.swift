@@ -100,7 +100,6 @@ struct RunProject {
     // The first run's blend, though its features and networks are gone.
     try project.hpa("run --replay \(first) --out replayed")
     #expect(try FileBytes.read(project.path("replayed/submission.csv")) == submission)
-    try checkSchemas(project)
     try damageAnObject(project, of: first)
   }
 
@@ -113,17 +112,6 @@ struct RunProject {
     try FileBytes.write(bytes, to: object)
     let refused = try project.hpa("run --replay \(manifest) --out again", status: 65)
     #expect(refused.standardError.contains(name))
-  }
-
-  private func checkSchemas(_ project: RunProject) throws {
-    guard Python.isPresent else { return }
-    for (schema, file) in [("stages", "results/run/stages.json"), ("blend", "results/blend.json")]
-      + (try project.manifests).map({ ("run", $0) })
-    {
-      try Python.run(
-        "import json, jsonschema, sys; jsonschema.validate(json.load(open(sys.argv[2])), json.load(open(sys.argv[1])))",
-        [Project.root.appending(path: "schemas/\(schema).schema.json").path, project.path(file)])
-    }
   }
 
   @Test func `What comes out as before ends the chain; a changed image, a lost file and a repaired view are noticed`() throws {

@@ -10,9 +10,10 @@ package struct FuzzTarget: Sendable {
     let bytes: [UInt8]
     let folder: TemporaryFolder
 
-    func file(_ name: String = "input") throws -> String {
+    /// A file of the input's bytes, or of others.
+    func file(_ name: String = "input", holding others: [UInt8]? = nil) throws -> String {
       let path = folder.path(name)
-      try overwrite(path, with: bytes)
+      try overwrite(path, with: others ?? bytes)
       return path
     }
   }
@@ -53,6 +54,15 @@ package struct FuzzTarget: Sendable {
     }
   }
 
+  /// Runs `read` and takes a `Failure` that blames the data for an answer, so that what comes after it is read as well.
+  static func refusing(_ read: () throws -> Void) throws {
+    do {
+      try read()
+    } catch let failure as Failure where failure.kind == .badData {
+      return
+    }
+  }
+
   /// What `body` gives. What the program wrote itself must be read: here, a `Failure` is a broken contract as well.
   static func reread<Result>(_ body: () throws -> Result) throws -> Result {
     do {
@@ -70,5 +80,5 @@ package struct FuzzTarget: Sendable {
 
 extension FuzzTarget {
   /// Every target; a new one is a file beside this one and a word here.
-  package static let all: [FuzzTarget] = [.png, .tiff, .jpeg, .npy, .safetensors, .csv, .tables, .yaml, .viewHeader]
+  package static let all: [FuzzTarget] = [.png, .tiff, .jpeg, .npy, .safetensors, .csv, .tables, .yaml, .viewHeader, .pth, .storePages]
 }

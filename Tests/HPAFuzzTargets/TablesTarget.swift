@@ -20,14 +20,6 @@ extension FuzzTarget {
     try refusing { _ = try Submission(contentsOf: path) }
   }
 
-  private static func refusing(_ read: () throws -> Void) throws {
-    do {
-      try read()
-    } catch let failure as Failure where failure.kind == .badData {
-      return
-    }
-  }
-
   private static func checkLabels(_ path: String, in input: Input) throws {
     let submission = try Submission(contentsOf: path)
     let copy = input.folder.path("copy")

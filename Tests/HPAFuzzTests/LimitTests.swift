@@ -1,6 +1,8 @@
 import HPACommands
 import HPACore
 import HPAImages
+import HPAStore
+import HPATestSupport
 import Testing
 
 /// What small files could otherwise make the program do without end.
@@ -28,6 +30,15 @@ import Testing
     let text = "version: 9223372036854775807:59\nname: x\n"
     let failure = #expect(throws: Failure.self) { try ProjectConfiguration(bytes: Array(text.utf8), path: "hpa.yaml") }
     #expect(failure?.message == "'version' is '9223372036854775807:59', not a whole number from 1 to 1" && failure?.place.row == 1)
+  }
+
+  @Test func `a view that its header makes larger than the file is refused before memory is taken for it`() throws {
+    let folder = try TemporaryFolder()
+    let file = Project.root.appending(path: "Tests/HPAFuzzTests/Regressions/store-pages/header-claims-80-megabytes.mdb").path
+    try FileBytes.write(try FileBytes.read(file), to: folder.path("data.mdb"))
+    let failure = #expect(throws: Failure.self) { try FeatureStore(folder.path).values("a") }
+    #expect(
+      failure?.kind == .badData && failure?.message.contains("20 vectors of 1048576 numbers by its header, more than the file") == true)
   }
 
   @Test func `a JPEG is read up to 500 scans`() throws {

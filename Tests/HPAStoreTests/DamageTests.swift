@@ -246,6 +246,19 @@ private struct Flips {
     }
   }
 
+  @Test func `whichever bit of a header was turned over, it is mended; two bits are not`() throws {
+    let header = Sample.header()
+    let json = Array(try header.json().utf8)
+    func mended(_ bits: Int...) -> ViewHeader? {
+      var copy = json
+      for bit in bits { copy[bit / 8] ^= 1 << UInt8(bit % 8) }
+      return copy.withUnsafeBytes { ViewHeader.mended($0, name: header.name, path: "s") }
+    }
+    for bit in 0..<json.count * 8 { #expect(mended(bit) == header, "bit \(bit)") }
+    for bit in stride(from: 0, to: json.count * 8 - 9, by: 7) { #expect(mended(bit, bit + 9) == nil, "bits \(bit) and \(bit + 9)") }
+    #expect([UInt8]().withUnsafeBytes { ViewHeader.mended($0, name: header.name, path: "s") } == nil)
+  }
+
   @Test func `a header that lost one bit is refused, and mended by salvage`() throws {
     let sample = try Sample()
     let header = try sample.fill()

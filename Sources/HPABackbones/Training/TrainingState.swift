@@ -41,7 +41,7 @@ struct TrainingState {
     _ items: [SafetensorsFile.Item], record: TrainingRecord, device: String, log: String, besides checkpoint: String
   ) throws {
     try SafetensorsFile.write(
-      items, metadata: ["training_state": version, "training_record": try record.json(), "device": device, "log": log],
+      items, metadata: ["training_state": version, "training_record": try VersionedJSON.text(record), "device": device, "log": log],
       to: Checkpoint.statePath(besides: checkpoint))
   }
 }

@@ -63,7 +63,7 @@ public struct Checkpoint {
       metadata: [
         "backbone": record.configuration.backbone, "size": String(record.configuration.size),
         "class_names": try ProteinLocation.all.map(\.name).json(), "feature_dimension": String(Network.featureCount),
-        "training_record": try record.json(), "program_version": record.programVersion,
+        "training_record": try VersionedJSON.text(record), "program_version": record.programVersion,
       ], to: path)
   }
 }
@@ -72,13 +72,7 @@ extension TrainingRecord {
   /// - Throws: `badData` for a record that cannot be read.
   init?(of file: any TensorFile) throws {
     guard let text = file.metadata["training_record"] else { return nil }
-    do {
-      self = try JSONDecoder().decode(TrainingRecord.self, from: Data(text.utf8))
-    } catch {
-      throw Failure(
-        .badData, "its training record cannot be read", at: .file(file.path),
-        cure: "The file may come from a newer version of this program.")
-    }
+    self = try VersionedJSON.value(of: Data(text.utf8), path: file.path, cure: "Train it again: hpa-feat train --restart.")
   }
 }
 

@@ -11,7 +11,7 @@ struct BlendFold: Encodable {
 }
 
 extension ProjectFolder {
-  /// The folds of all models in the blend, written to `results/blend_folds.csv` (schemas/blend_folds.md).
+  /// The folds of all models in the blend, written to `results/blend_folds.csv` (schemas/blend_folds.table.json).
   ///
   /// Of each model those of the lowest validation losses are chosen; of equal ones the lower number.
   ///

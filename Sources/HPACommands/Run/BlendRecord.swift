@@ -17,9 +17,6 @@ struct BlendRecord: Codable {
     let galleryLabels: ObjectFolder.Object
   }
 
-  static let currentFormat = 1
-
-  let format: Int
   let programVersion: String
   /// The settings of that time.
   let hpaYAML: ObjectFolder.Object
@@ -32,7 +29,6 @@ struct BlendRecord: Codable {
   let outputs: [String: String]
 
   init(keeping inputs: BlendInputs, hpaYAML: String, in objects: ObjectFolder, outputs folder: String) throws {
-    format = Self.currentFormat
     programVersion = Version.text
     self.hpaYAML = try objects.keep(hpaYAML)
     members = try inputs.members.map {

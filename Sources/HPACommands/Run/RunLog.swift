@@ -4,12 +4,10 @@ import HPACore
 /// What `run` has done in a project: `results/run/stages.json` (schemas/stages.schema.json), written anew after every stage.
 final class RunLog {
   private struct Form: Codable {
-    var format = RunLog.format
     var stages: [String: StageRecord] = [:]
     var contents: [String: Contents.Known] = [:]
   }
 
-  private static let format = 1
   private let path: String
   private var stages: [String: StageRecord]
   let contents: Contents
@@ -18,10 +16,6 @@ final class RunLog {
   init(_ path: String) throws {
     self.path = path
     let form = FileManager.default.fileExists(atPath: path) ? try FileBytes.read(json: path, as: Form.self) : Form()
-    guard form.format == Self.format else {
-      throw Failure(
-        .badData, "has format \(form.format); this program reads format \(Self.format)", at: .file(path), cure: "Use a newer hpa-feat.")
-    }
     stages = form.stages
     contents = Contents(known: form.contents)
   }

@@ -32,9 +32,6 @@ struct RunManifest: Codable {
     let precision: String
   }
 
-  static let currentFormat = 1
-
-  private(set) var format = currentFormat
   let project: String
   let programVersion: String
   let command: String
@@ -72,16 +69,5 @@ struct RunManifest: Codable {
     let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n") ?? []
     let line = lines.first { $0.hasPrefix("model name") }
     return line?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown"
-  }
-
-  /// - Throws: `missingInput`, `badData` for another file or a newer format.
-  static func read(_ path: String) throws -> RunManifest {
-    let manifest: RunManifest = try FileBytes.read(json: path)
-    guard manifest.format == currentFormat else {
-      throw Failure(
-        .badData, "has format \(manifest.format); this program reads format \(currentFormat)", at: .file(path),
-        cure: "Use a newer hpa-feat.")
-    }
-    return manifest
   }
 }

@@ -50,7 +50,7 @@ struct Run: ParsableCommand {
   }
 
   private func repeatBlend(_ path: String, into folder: String) throws {
-    guard let blend = try RunManifest.read(path).blend else {
+    guard let blend = try FileBytes.read(json: path, as: RunManifest.self, cure: "Name a file of results/runs/.").blend else {
       throw Failure(.badData, "holds no blend: the run did not come so far", at: .file(path), cure: "Name the manifest of a finished run.")
     }
     let objects = ObjectFolder(path: try project.open().objects)

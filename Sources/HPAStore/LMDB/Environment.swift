@@ -97,7 +97,7 @@ final class Environment: @unchecked Sendable {
     pthread_rwlock_init(lock, nil)
   }
 
-  /// Looks at what LMDB computes with as soon as it opens a file. A writer may be changing it; then it is read again.
+  /// Looks at what LMDB computes with as soon as it opens a file. A writer may be changing it, so it is read again until it stays the same.
   private static func checkFirstPages(_ path: String) throws {
     let descriptor = Foundation.open(path + "/data.mdb", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
@@ -109,14 +109,17 @@ final class Environment: @unchecked Sendable {
     guard fstat(descriptor, &status) == 0 else { throw LMDBError(code: errno) }
     // LMDB fills an empty file.
     guard status.st_size > 0 else { return }
+    var (seen, repetitions) = (MetaPage.copies(descriptor: descriptor), 0)
     for attempt in 1... {
       do {
         _ = try MetaPage.both(descriptor: descriptor)
         return
       } catch let damage as PageDamage {
-        guard attempt < 100 else { throw damage }
+        guard attempt < 100, repetitions < 4 else { throw damage }
         usleep(100)
       }
+      let found = MetaPage.copies(descriptor: descriptor)
+      (seen, repetitions) = (found, found == seen ? repetitions + 1 : 0)
     }
   }
 

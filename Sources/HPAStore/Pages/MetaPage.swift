@@ -60,6 +60,18 @@ struct MetaPage: Equatable {
     return (newer, older)
   }
 
+  /// Where a page of this kind may stand: at the beginning, and behind the first page, whatever its size.
+  static let offsets = [0] + (9...16).map { 1 << $0 }
+
+  /// The bytes at all of these places, to see whether a writer is changing them.
+  static func copies(descriptor: Int32) -> [[UInt8]] {
+    offsets.map { offset in
+      var bytes = [UInt8](repeating: 0, count: MetaPage.bytes)
+      let got = pread(descriptor, &bytes, bytes.count, off_t(offset))
+      return Array(bytes.prefix(max(got, 0)))
+    }
+  }
+
   static func read(_ number: Int, at offset: Int, descriptor: Int32) throws -> MetaPage {
     var bytes = [UInt8](repeating: 0, count: MetaPage.bytes)
     let got = pread(descriptor, &bytes, bytes.count, off_t(offset))

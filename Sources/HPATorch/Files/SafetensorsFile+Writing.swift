@@ -68,7 +68,7 @@ extension SafetensorsFile {
       guard item.count == item.shape.reduce(1, *) else {
         throw Failure(.software, "'\(item.name)': \(item.count) values do not fill \(item.shape)")
       }
-      guard tensors[item.name] == nil, item.name != "__metadata__" else {
+      guard tensors[item.name] == nil, item.name != metadataName else {
         throw Failure(.software, "'\(item.name)' cannot be a tensor's name twice")
       }
       let start = end
@@ -93,7 +93,7 @@ extension SafetensorsFile {
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.container(keyedBy: Key.self)
-      if !metadata.isEmpty { try container.encode(metadata, forKey: Key(stringValue: "__metadata__")) }
+      if !metadata.isEmpty { try container.encode(metadata, forKey: Key(stringValue: metadataName)) }
       for (name, item) in tensors { try container.encode(item, forKey: Key(stringValue: name)) }
     }
   }

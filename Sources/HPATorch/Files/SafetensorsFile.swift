@@ -15,6 +15,9 @@ public final class SafetensorsFile: TensorFile {
   /// tensors take 0.1 MB.
   private static let largestHeader = 10_000_000
 
+  /// The name that the format keeps for itself: no tensor has it.
+  public static let metadataName = "__metadata__"
+
   /// - Throws: `missingInput`; `badData` where the file breaks a rule of the format.
   public init(_ path: String) throws {
     self.path = path
@@ -35,9 +38,11 @@ public final class SafetensorsFile: TensorFile {
     var tensors: [String: (entry: TensorEntry, range: Range<Int>)] = [:]
     for (name, value) in header {
       switch value {
-      case .metadata(let found) where name == "__metadata__": metadata = found
-      case .tensor(let description): tensors[name] = try SafetensorsFile.entry(name, description, path: path)
+      case .metadata(let found) where name == SafetensorsFile.metadataName: metadata = found
+      case .tensor(let description) where name != SafetensorsFile.metadataName:
+        tensors[name] = try SafetensorsFile.entry(name, description, path: path)
       case .metadata: throw SafetensorsFile.broken(path, "its entry '\(name)' describes no tensor")
+      case .tensor: throw SafetensorsFile.broken(path, "its entry '\(name)' describes a tensor")
       }
     }
     self.metadata = metadata

@@ -6,6 +6,15 @@ import Testing
 @testable import HPAStore
 
 @Suite struct CheckingTests {
+  @Test(arguments: [(0, FeatureRecord.Defect.key), (1, nil), (511, nil), (512, .key)])
+  func `a record under a key that is no id is bad, even where its checksum is right`(length: Int, defect: FeatureRecord.Defect?) {
+    let key = [UInt8](repeating: UInt8(ascii: "a"), count: length)
+    var record = [UInt8](repeating: 0, count: FeatureRecord.bytes(dimension: 3))
+    record.withUnsafeMutableBytes { FeatureRecord.encode([1, 2, 3], key: key, into: $0) }
+    let found = key.withUnsafeBytes { key in record.withUnsafeBytes { FeatureRecord.defect(key: key, record: $0, dimension: 3) } }
+    #expect(found == defect)
+  }
+
   @Test func `one bit turned over is found, removed and extracted again`() throws {
     let sample = try Sample()
     try sample.fill()

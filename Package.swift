@@ -94,6 +94,8 @@ let package = Package(
 
     .executableTarget(
       name: "store-bench", dependencies: ["HPACore", "HPAStore"], path: "Benchmarks/StoreBench", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "network-bench", dependencies: ["HPACore", "HPABackbones"], path: "Benchmarks/NetworkBench", swiftSettings: swiftSettings),
 
     // Tests.
     .target(

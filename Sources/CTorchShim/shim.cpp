@@ -5,6 +5,7 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/InferenceMode.h>
 #include <torch/version.h>
@@ -164,6 +165,36 @@ at::Tensor mean_soft_margin_loss(const at::Tensor &logits, const at::Tensor &tar
   return (losses.sum(-1) / logits.size(-1)).mean();
 }
 
+// PyTorch's own fused convolution over oneDNN, which its compiler uses; there is no function for it in ATen's headers.
+at::Tensor ordered_weights(const at::Tensor &weight, at::IntArrayRef input, HPAPair stride, HPAPair padding, int64_t groups) {
+  static const auto reorder = c10::Dispatcher::singleton()
+                                  .findSchemaOrThrow("mkldnn::_reorder_convolution_weight", "")
+                                  .typed<at::Tensor(const at::Tensor &, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef, int64_t, at::OptionalIntArrayRef)>();
+  const std::array<int64_t, 2> dilation{1, 1};
+  return reorder.call(weight, pair(padding), pair(stride), dilation, groups, input);
+}
+
+at::Tensor ordered_convolution(
+    const at::Tensor &input, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &other, HPAPair stride,
+    HPAPair padding, int64_t groups, bool is_rectified) {
+  using Scalars = c10::List<std::optional<at::Scalar>>;
+  using Text = std::optional<std::string_view>;
+  static const auto convolve = c10::Dispatcher::singleton()
+                                   .findSchemaOrThrow("mkldnn::_convolution_pointwise", "")
+                                   .typed<at::Tensor(
+                                       const at::Tensor &, const at::Tensor &, const std::optional<at::Tensor> &, at::IntArrayRef, at::IntArrayRef, at::IntArrayRef,
+                                       int64_t, std::string_view, Scalars, Text)>();
+  static const auto convolve_and_add = c10::Dispatcher::singleton()
+                                           .findSchemaOrThrow("mkldnn::_convolution_pointwise", "binary")
+                                           .typed<at::Tensor(
+                                               const at::Tensor &, const at::Tensor &, const at::Tensor &, const std::optional<at::Tensor> &, at::IntArrayRef,
+                                               at::IntArrayRef, at::IntArrayRef, int64_t, std::string_view, std::optional<at::Scalar>, Text, Scalars, Text)>();
+  const std::array<int64_t, 2> dilation{1, 1};
+  if (!other) return convolve.call(input, weight, bias, pair(padding), pair(stride), dilation, groups, is_rectified ? "relu" : "none", Scalars(), "");
+  const Text after = is_rectified ? Text("relu") : std::nullopt;
+  return convolve_and_add.call(input, *other, weight, bias, pair(padding), pair(stride), dilation, groups, "add", at::Scalar(1.0), after, Scalars(), "");
+}
+
 void write_bytes(const at::Tensor &tensor, void *bytes, int64_t byte_count) {
   const at::Tensor plain = tensor.detach().to(at::kCPU).contiguous();
   TORCH_CHECK(int64_t(plain.nbytes()) == byte_count, "the tensor holds ", plain.nbytes(), " bytes, not ", byte_count);
@@ -212,6 +243,11 @@ const HPATorchTable table = {
 
     .set_threads = [](int32_t count, E *error) { run(error, [&] { at::set_num_threads(count); }); },
     .cuda_devices = []() -> int32_t { return at::hasCUDA() ? int32_t(at::detail::getCUDAHooks().deviceCount()) : 0; },
+    .has_bfloat16_convolutions =
+        [] {
+          const auto operation = c10::Dispatcher::singleton().findSchema({"mkldnn::_is_mkldnn_bf16_supported", ""});
+          return operation && operation->typed<bool()>().call();
+        },
 
     .from_bytes =
         [](const void *bytes, const int64_t *shape, int64_t rank, int32_t type, HPADevice device, E *error) {
@@ -341,6 +377,16 @@ const HPATorchTable table = {
             const double kept = 1 - probability;
             at::Tensor mask = at::empty_like(input->value);
             return kept > 0 ? input->value * mask.bernoulli_(kept, generator->value).div_(kept) : input->value * mask.zero_();
+          });
+        },
+    .order_weights =
+        [](T *weight, const int64_t *input_shape, HPAPair stride, HPAPair padding, int64_t groups, E *error) {
+          return tensor(error, [&] { return ordered_weights(weight->value, shape_of(input_shape, 4), stride, padding, groups); });
+        },
+    .ordered_convolution =
+        [](T *input, T *ordered, T *bias, T *other, HPAPair stride, HPAPair padding, int64_t groups, bool is_rectified, E *error) {
+          return tensor(error, [&] {
+            return ordered_convolution(input->value, ordered->value, optional(bias), optional(other), stride, padding, groups, is_rectified);
           });
         },
     .multilabel_soft_margin_loss =

@@ -13,7 +13,7 @@ public final class FeatureExtractor {
   public let size: Int
   private let network: Network
   private let device: Device
-  private let precision: Precision
+  private let mode: ForwardMode
 
   /// - Throws: `badData` for weights that do not fit the network, `unavailable` for a device that is not there.
   public init(_ checkpoint: Checkpoint, device: Device = .cpu, precision: Precision = .float32, threads: Int = Parallel.availableThreads)
@@ -23,7 +23,7 @@ public final class FeatureExtractor {
     try TorchLibrary.setThreads(threads)
     size = checkpoint.size
     self.device = device
-    self.precision = precision
+    mode = Network.inference(precision)
     network = try Network(checkpoint.backbone, seed: 0, device: device)
     try network.store.load(checkpoint.file)
   }
@@ -33,7 +33,7 @@ public final class FeatureExtractor {
     try network.backbone.requireSize(batch.size)
     return try Scope.inference {
       let pixels = try Tensor(batch.pixels, shape: [batch.ids.count, Network.channels, batch.size, batch.size], device: device)
-      let output = try precision.run(on: device) { try network(pixels, .evaluation) }
+      let output = try network(pixels, mode)
       let features = Matrix(rows: batch.ids.count, columns: Network.featureCount, values: try output.features.floats())
       if let row = features.firstRowNotFinite {
         throw Failure(

@@ -14,6 +14,8 @@ public final class Network {
   /// r, g, b, y.
   public static let channels = 4
   public static let featureCount = 128
+  /// From bytes to 0...1.
+  static let pixelScale = 1.0 / 255
   /// What the names of the head's tensors begin with.
   static let headPrefix = "last_linear."
 
@@ -60,9 +62,20 @@ public final class Network {
     }
   }
 
-  /// - Parameter pixels: (N, 4, H, W), uint8, in the order r, g, b, y; scaled to 0...1 here.
+  /// The mode for a network that is only used from now on.
+  public static func inference(_ precision: Precision) -> ForwardMode {
+    .inference(FusedConvolutions(type: precision.dataType, inputScale: pixelScale))
+  }
+
+  /// - Parameters:
+  ///   - pixels: (N, 4, H, W), uint8, in the order r, g, b, y; scaled to 0...1 here.
+  ///   - mode: for inference, one from `inference`, and of this network alone.
   public func callAsFunction(_ pixels: Tensor, _ mode: ForwardMode) throws -> Output {
-    let input = try pixels.converted(to: .float32).scaled(by: 1 / 255).channelsLast()
+    if case .inference(let fused) = mode {
+      let input = try pixels.converted(to: fused.type).channelsLast()
+      return try head(featureMaps(input, mode).converted(to: .float32).globalAveragePooled(), mode)
+    }
+    let input = try pixels.converted(to: .float32).scaled(by: Network.pixelScale).channelsLast()
     return try head(featureMaps(input, mode).globalAveragePooled(), mode)
   }
 }

@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 // Raised with every change of the table.
-#define HPA_TORCH_ABI_VERSION 1
+#define HPA_TORCH_ABI_VERSION 2
 
 enum {
   HPA_TORCH_OK = 0,
@@ -77,6 +77,7 @@ typedef struct {
   // The process.
   void (*set_threads)(int32_t count, HPATorchError *error);
   int32_t (*cuda_devices)(void);
+  bool (*has_bfloat16_convolutions)(void);
 
   // Making tensors. `bytes` are copied.
   HPATensor *(*from_bytes)(const void *bytes, const int64_t *shape, int64_t rank, int32_t type, HPADevice device, HPATorchError *error);
@@ -129,6 +130,10 @@ typedef struct {
   HPATensor *(*average_pool)(HPATensor *input, HPAPair kernel, HPAPair stride, HPAPair padding, bool rounds_up, bool counts_padding, HPATorchError *error);
   HPATensor *(*adaptive_average_pool)(HPATensor *input, HPAPair output, HPATorchError *error);
   HPATensor *(*dropout)(HPATensor *input, double probability, HPAGenerator *generator, HPATorchError *error);
+  // Inference on a CPU: a convolution's weights in the order that its kernel wants for inputs of this shape, and the convolution by such
+  // weights with all that follows: `other` (or null) is added, and a rectifier.
+  HPATensor *(*order_weights)(HPATensor *weight, const int64_t *input_shape, HPAPair stride, HPAPair padding, int64_t groups, HPATorchError *error);
+  HPATensor *(*ordered_convolution)(HPATensor *input, HPATensor *ordered, HPATensor *bias, HPATensor *other, HPAPair stride, HPAPair padding, int64_t groups, bool is_rectified, HPATorchError *error);
   HPATensor *(*multilabel_soft_margin_loss)(HPATensor *logits, HPATensor *targets, HPATorchError *error);
   HPATensor *(*binary_cross_entropy_with_logits)(HPATensor *logits, HPATensor *targets, HPATorchError *error);
 

@@ -1,7 +1,7 @@
 import HPATorch
 
 /// A convolution without bias and the batch norm of its outputs.
-struct NormalizedConvolution: FeatureMaps {
+struct NormalizedConvolution {
   private let convolution: Convolution
   private let norm: BatchNorm
 
@@ -16,7 +16,9 @@ struct NormalizedConvolution: FeatureMaps {
     self.norm = try BatchNorm(norm, outputs, epsilon: epsilon)
   }
 
-  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try norm(convolution(input), mode) }
+  func callAsFunction(_ input: Tensor, adding addend: Tensor? = nil, isRectified: Bool = false, _ mode: ForwardMode) throws -> Tensor {
+    try convolution(input, norm: norm, adding: addend, isRectified: isRectified, mode)
+  }
 }
 
 /// Convolution, batch norm, ReLU: the unit of the Inception networks (`BasicConv2d`).
@@ -30,7 +32,7 @@ struct ConvolutionBlock: FeatureMaps {
       epsilon: 0.001)
   }
 
-  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try convolution(input, mode).relu() }
+  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try convolution(input, isRectified: true, mode) }
 }
 
 /// Parts one after the other.

@@ -14,7 +14,7 @@ struct ResNet: FeatureMaps {
   }
 
   func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
-    try stages(stem(input, mode).relu().maxPooled(kernel: 3, stride: 2, padding: 1), mode)
+    try stages(stem(input, isRectified: true, mode).maxPooled(kernel: 3, stride: 2, padding: 1), mode)
   }
 }
 
@@ -72,9 +72,10 @@ struct ResidualBlock: FeatureMaps {
 
   func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
     let last = layers.count - 1
-    let hidden = try layers[..<last].reduce(input) { try $1($0, mode).relu() }
-    let output = try layers[last](hidden, mode)
-    return try (squeeze?(output) ?? output).adding(shortcut?(input, mode) ?? input).relu()
+    let hidden = try layers[..<last].reduce(input) { try $1($0, isRectified: true, mode) }
+    let beside = try shortcut?(input, mode) ?? input
+    guard let squeeze else { return try layers[last](hidden, adding: beside, isRectified: true, mode) }
+    return try squeeze(layers[last](hidden, mode), mode).adding(beside).relu()
   }
 
   /// `layer1` to `layer4`, each half as large and twice as wide as the one before, from a stem of 64 channels.

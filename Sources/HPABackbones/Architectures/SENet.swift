@@ -15,7 +15,7 @@ struct SENet: FeatureMaps {
   }
 
   func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
-    try stages(stem(input, mode).relu().maxPooled(kernel: 3, stride: 2, roundsUp: true), mode)
+    try stages(stem(input, isRectified: true, mode).maxPooled(kernel: 3, stride: 2, roundsUp: true), mode)
   }
 }
 
@@ -31,8 +31,9 @@ struct SqueezeExcitation {
     excite = try Convolution(path / "fc2", channels / Self.reduction, channels, kernel: 1, hasBias: true)
   }
 
-  func callAsFunction(_ input: Tensor) throws -> Tensor {
-    try input.multiplied(by: excite(squeeze(input.adaptiveAveragePooled(to: 1)).relu()).sigmoid())
+  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
+    let squeezed = try squeeze(input.adaptiveAveragePooled(to: 1), norm: nil, isRectified: true, mode)
+    return try input.multiplied(by: excite(squeezed, norm: nil, mode).sigmoid())
   }
 }
 

@@ -28,7 +28,7 @@ struct VGG: FeatureMaps {
 
   func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
     try stages.reduce(input) { input, stage in
-      try stage.reduce(input) { try $1.norm($1.convolution($0), mode).relu() }.maxPooled(kernel: 2, stride: 2)
+      try stage.reduce(input) { try $1.convolution($0, norm: $1.norm, isRectified: true, mode) }.maxPooled(kernel: 2, stride: 2)
     }
   }
 }

@@ -29,9 +29,9 @@ struct Xception: FeatureMaps {
   }
 
   func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
-    let entered = try entry.reduce(input) { try $1.norm($1.convolution($0), mode).relu() }
+    let entered = try entry.reduce(input) { try $1.convolution($0, norm: $1.norm, isRectified: true, mode) }
     let blocked = try blocks.reduce(entered) { try $1($0, mode) }
-    return try exit.reduce(blocked) { try $1.norm($1.convolution($0), mode).relu() }
+    return try exit.reduce(blocked) { try $1.convolution($0, norm: $1.norm, isRectified: true, mode) }
   }
 }
 
@@ -45,7 +45,11 @@ private struct SeparableConvolution {
     pointwise = try Convolution(path / "pointwise", inputs, outputs, kernel: 1)
   }
 
-  func callAsFunction(_ input: Tensor) throws -> Tensor { try pointwise(depthwise(input)) }
+  func callAsFunction(
+    _ input: Tensor, norm: BatchNorm, adding addend: Tensor? = nil, isRectified: Bool = false, _ mode: ForwardMode
+  ) throws -> Tensor {
+    try pointwise(depthwise(input, norm: nil, mode), norm: norm, adding: addend, isRectified: isRectified, mode)
+  }
 }
 
 /// Separable convolutions beside a shortcut.
@@ -91,13 +95,20 @@ private struct Block {
   }
 
   func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
-    var output = input
+    let beside = shape.stride == 1 ? try shortcut(input, mode) : nil
+    var output = shape.startsWithReLU ? try input.relu() : input
     for (index, layer) in layers.enumerated() {
-      if index > 0 || shape.startsWithReLU { output = try output.relu() }
-      output = try layer.norm(layer.convolution(output), mode)
+      let isLast = index == layers.count - 1
+      output = try layer.convolution(output, norm: layer.norm, adding: isLast ? beside : nil, isRectified: !isLast, mode)
     }
-    if shape.stride != 1 { output = try output.maxPooled(kernel: 3, stride: Extent(shape.stride, shape.stride), padding: 1) }
-    return try output.adding(shortcut.map { try $0.norm($0.convolution(input), mode) } ?? input)
+    guard shape.stride != 1 else { return output }
+    let pooled = try output.maxPooled(kernel: 3, stride: Extent(shape.stride, shape.stride), padding: 1)
+    return try shortcut(input, adding: pooled, mode)
+  }
+
+  private func shortcut(_ input: Tensor, adding addend: Tensor? = nil, _ mode: ForwardMode) throws -> Tensor {
+    guard let shortcut else { return try addend.map { try input.adding($0) } ?? input }
+    return try shortcut.convolution(input, norm: shortcut.norm, adding: addend, mode)
   }
 }
 

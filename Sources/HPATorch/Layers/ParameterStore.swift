@@ -70,6 +70,8 @@ public struct ParameterPath {
 public enum ForwardMode {
   /// Running statistics, no dropout.
   case evaluation
+  /// The same numbers to the last digits, faster: trained weights that do not change any more.
+  case inference(FusedConvolutions)
   /// The batch's own statistics; dropout where there is a generator to draw it from.
   case training(dropout: RandomGenerator?)
 

@@ -35,6 +35,24 @@ extension Tensor {
     }
   }
 
+  /// The weights of a convolution in the order that the kernel for inputs of `inputShape` wants; for `convolved(byOrdered:)` on a CPU.
+  public func ordered(forInputs inputShape: [Int], stride: Extent, padding: Extent, groups: Int) throws -> Tensor {
+    let shape = inputShape.map(Int64.init)
+    return try applying { $0.order_weights(handle, shape, stride.foreign, padding.foreign, Int64(groups), $1) }
+  }
+
+  /// A convolution with all that follows it in one pass over its output: `addend`, which has the output's shape, and a rectifier.
+  ///
+  /// - Parameter byOrdered: what `ordered` gave, of the type of this tensor.
+  public func convolved(
+    byOrdered weight: Tensor, bias: Tensor?, adding addend: Tensor?, stride: Extent, padding: Extent, groups: Int, isRectified: Bool
+  ) throws -> Tensor {
+    try applying(weight, bias, addend) {
+      $0.ordered_convolution(
+        handle, weight.handle, bias?.handle, addend?.handle, stride.foreign, padding.foreign, Int64(groups), isRectified, $1)
+    }
+  }
+
   /// Normalises every channel: by the batch's own statistics while training, which then move the running ones, else by the running ones.
   public func batchNormalized(
     weight: Tensor, bias: Tensor, runningMean: Tensor, runningVariance: Tensor, isTraining: Bool, momentum: Double, epsilon: Double

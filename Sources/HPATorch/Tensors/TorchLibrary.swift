@@ -13,6 +13,9 @@ public enum TorchLibrary {
   /// The number of CUDA devices that can be used.
   public static func cudaDevices() throws -> Int { Int(try table().cuda_devices()) }
 
+  /// Whether the processor has what bfloat16 convolutions need (AVX-512).
+  static func hasBFloat16Convolutions() throws -> Bool { try table().has_bfloat16_convolutions() }
+
   /// Sets how many threads an operation may use, for the whole process.
   public static func setThreads(_ count: Int) throws {
     try call { $0.set_threads(Int32(clamping: count), $1) }

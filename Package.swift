@@ -112,7 +112,7 @@ let package = Package(
     tests("HPAStacker", ["HPATorch"]),
     tests("HPABlend"),
     tests("HPAPictures"),
-    tests("HPACommands", ["HPABackbones", "HPAImages", "HPAStore", "HPATorch"]),
+    tests("HPACommands", ["HPABackbones", "HPAImages", "HPAIndex", "HPAStore", "HPATorch"]),
 
     // What fuzzing feeds: the readers of foreign files, one file a target (docs/fuzzing.md).
     .target(

@@ -5,10 +5,11 @@ public import HPACore
 /// Exact cosine search: every pair is looked at, and the answer is that of float64 arithmetic.
 ///
 /// A score is `Float(dot(q, g) / (|q| |g|))` with product and lengths in float64, added in a fixed order. Better means a higher score;
-/// equal scores are ordered by id (UTF-8 bytes), then by row. Neither threads nor the BLAS change the answer (see SgemmScan).
+/// equal scores are ordered by id (UTF-8 bytes), then by row. Neither threads nor the kernel change the answer (docs/search.md).
 ///
-/// Memory beside the rows given: 4 d (queries + gallery) bytes for unit vectors, 16 (queries + gallery) for lengths and id order,
-/// 16 k queries for what is found, and 1 MiB a thread. 11,702 x 105,678 x 128 with k = 1 takes 62 MB.
+/// Memory beside the rows given: d + 24 bytes a gallery row for codes and lengths, and 24 more while they are made; 16 k bytes a query for what is
+/// found; for each thread 96 queries (12 where k > 2048) of 12 (min(4 k, gallery) + 128) bytes. 11,702 x 105,678 x 128 with k = 1 takes 20 MB.
+/// The plain kernel: 4 d (queries + gallery) bytes for unit vectors, 16 (queries + gallery) for lengths and id order, and 1 MiB a thread.
 public struct ExactSearch: Sendable {
   public struct Options: Sendable {
     public var threads = Parallel.availableThreads
@@ -33,7 +34,9 @@ public struct ExactSearch: Sendable {
   let gallery: MeasuredRows
   private let path: String?
 
-  /// - Parameter path: the file that messages about gallery rows point at.
+  /// - Parameters:
+  ///   - path: the file that messages about gallery rows point at.
+  ///   - threads: that the lengths of the rows are computed on.
   /// - Throws: `badData` that names the first row that is zero, NaN or infinite, or an empty matrix.
   public init(gallery: NamedRows<Float>, path: String? = nil, threads: Int = Parallel.availableThreads) throws {
     self.gallery = try MeasuredRows(gallery, path: path, threads: threads)

@@ -17,7 +17,7 @@ struct GalleryCells: Sendable {
   func centre(_ cell: Int) -> ArraySlice<Float> { centres[cell * dimension..<(cell + 1) * dimension] }
 
   /// More cells would cost more to make than they save.
-  static func sensibleCount(rows: Int, queries: Int) -> Int { max(1, min(rows / 2048, queries / 64, 256)) }
+  static func sensibleCount(rows: Int, queries: Int) -> Int { max(1, min(rows / 3072, queries / 64, 256)) }
 
   init(of rows: MeasuredRows, count: Int, threads: Int) throws {
     dimension = rows.dimension
@@ -43,7 +43,7 @@ struct GalleryCells: Sendable {
   }
 
   private static func centres(of rows: MeasuredRows, count: Int, threads: Int) throws -> [Float] {
-    let size = min(rows.count, 64 * count)
+    let size = min(rows.count, 32 * count)
     let drawn = (0..<size).map { $0 * rows.count / size }
     let sample = rows.unitVectors(drawn)
     var centres = seeds(of: sample, count: count, dimension: rows.dimension)

@@ -22,22 +22,27 @@ typedef float float2 __attribute__((vector_size(8)));
 typedef int8_t byte8 __attribute__((vector_size(8)));
 typedef int8_t byte16 __attribute__((vector_size(16)));
 
-static inline float16 load16(const float *values, size_t index, size_t count) {
+// Apart, so that whole vectors never go through memory.
+__attribute__((noinline)) static float16 load_part(const float *values, size_t count) {
   float16 loaded = {0};
-  if (count - index >= 16) {
-    __builtin_memcpy(&loaded, values + index, sizeof loaded);
-  } else {
-    __builtin_memcpy(&loaded, values + index, (count - index) * sizeof(float));
-  }
+  __builtin_memcpy(&loaded, values, count * sizeof(float));
+  return loaded;
+}
+
+static inline float16 load16(const float *values, size_t index, size_t count) {
+  float16 loaded;
+  if (__builtin_expect(count - index < 16, false)) return load_part(values + index, count - index);
+  __builtin_memcpy(&loaded, values + index, sizeof loaded);
   return loaded;
 }
 
 static inline double8 load8(const float *values, size_t index, size_t count) {
-  float8 loaded = {0};
-  if (count - index >= 8) {
-    __builtin_memcpy(&loaded, values + index, sizeof loaded);
+  float8 loaded;
+  if (__builtin_expect(count - index < 8, false)) {
+    const float16 part = load_part(values + index, count - index);
+    loaded = __builtin_shufflevector(part, part, 0, 1, 2, 3, 4, 5, 6, 7);
   } else {
-    __builtin_memcpy(&loaded, values + index, (count - index) * sizeof(float));
+    __builtin_memcpy(&loaded, values + index, sizeof loaded);
   }
   return __builtin_convertvector(loaded, double8);
 }

@@ -47,8 +47,8 @@ struct MeasuredRows: Sendable {
     [Float](unsafeUninitializedCapacity: rows.count * dimension) { unit, initialized in
       matrix.values.withUnsafeBufferPointer { values in
         for (place, row) in rows.enumerated() {
-          let norm = norms[row]
-          for column in 0..<dimension { unit[place * dimension + column] = Float(Double(values[row * dimension + column]) / norm) }
+          let inverse = 1 / norms[row]
+          for column in 0..<dimension { unit[place * dimension + column] = Float(Double(values[row * dimension + column]) * inverse) }
         }
       }
       initialized = rows.count * dimension

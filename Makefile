@@ -49,10 +49,11 @@ torture:
 	swift build $(TEST_BUILD) --build-tests
 	HPA_KILLS=200 swift test $(TEST_BUILD) --skip-build --filter "KillTests|KilledRunTests"
 
-# The store against py-lmdb and h5py.
+# The store against py-lmdb and h5py, the search against faiss-cpu, usearch, NumPy and PyTorch.
 bench: build
 	@scripts/setup bench
 	.deps/python/bin/python Benchmarks/store.py
+	.deps/python/bin/python Benchmarks/search.py
 
 format:
 	swift format --in-place --recursive Package.swift Sources Tests Benchmarks

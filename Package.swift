@@ -59,6 +59,8 @@ let package = Package(
     .target(
       name: "CImageCodecs",
       linkerSettings: [.linkedLibrary("png"), .linkedLibrary("tiff"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
+    // Optimised in debug builds, too, as the room that it works for.
+    .target(name: "CSearchKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
     .target(name: "CFaissABI"),
     .target(
       name: "CFaissShim", cxxSettings: [.headerSearchPath("../CFaissABI/include"), .unsafeFlags(["-fvisibility=hidden"])],
@@ -80,7 +82,7 @@ let package = Package(
     room("HPABackbones", ["HPACore", "HPATorch"]),
     // Optimised in debug builds, too: their tests look at every page of many stores, and at tens of millions of pairs.
     room("HPAStore", ["HPACore", "CLMDB", "CDeflate", "CHDF5", "COpenSSL", "CZip"], settings: optimised),
-    room("HPAIndex", ["HPACore", "CFaissABI", "COpenBLAS"], settings: optimised),
+    room("HPAIndex", ["HPACore", "CFaissABI", "COpenBLAS", "CSearchKernels"], settings: optimised),
     room("HPAStacker", ["HPACore", "HPATorch"]),
     room("HPABlend", ["HPACore"]),
     room("HPAPictures", ["HPACore", "CCairo"]),
@@ -108,11 +110,11 @@ let package = Package(
     tests("HPADatasets", ["HPAImages"]),
     tests("HPABackbones", ["HPATorch"]),
     tests("HPAStore", scripts: ["read_store.py"]),
-    tests("HPAIndex", scripts: ["nearest_oracle.py"]),
+    tests("HPAIndex", ["CSearchKernels"], scripts: ["nearest_oracle.py"]),
     tests("HPAStacker", ["HPATorch"]),
     tests("HPABlend"),
     tests("HPAPictures"),
-    tests("HPACommands", ["HPABackbones", "HPAImages", "HPAStore", "HPATorch"], scripts: ["check_outputs.py"]),
+    tests("HPACommands", ["HPABackbones", "HPAImages", "HPAIndex", "HPAStore", "HPATorch"], scripts: ["check_outputs.py"]),
 
     // What fuzzing feeds: the readers of foreign files, one file a target (docs/fuzzing.md).
     .target(

@@ -39,8 +39,18 @@ struct EmbeddingReference {
 
   /// Row numbers of equal width, so that their order as ids is their order as numbers.
   private static func rowNumbers(_ count: Int) -> [ImageID] {
-    let width = String(count).count
-    return (0..<count).map { row in ImageID(String(repeating: "0", count: width - String(row).count) + String(row)) }
+    let width = String(count).utf8.count
+    return (0..<count).map { row in
+      ImageID(
+        String(unsafeUninitializedCapacity: width) { digits in
+          var left = row
+          for place in (0..<width).reversed() {
+            digits[place] = UInt8(ascii: "0") + UInt8(left % 10)
+            left /= 10
+          }
+          return width
+        })
+    }
   }
 
   /// The id as people see it: a row number without leading zeros where the file came without ids.

@@ -111,7 +111,7 @@ public struct ApproximateSearch: Sendable {
 
   private func nearest(
     _ queries: NamedRows<Float>, count: Int, threads: Int, minimumScore: Float? = nil, path: String? = nil, progress: ProgressLine? = nil
-  ) throws -> [[NearestRows.Entry]] {
+  ) throws -> [[ScoredRow]] {
     let rows = try UnitRows(queries, path: path)
     guard rows.dimension == gallery.dimension else {
       throw Failure(
@@ -129,7 +129,7 @@ public struct ApproximateSearch: Sendable {
     return found.flatMap { $0 }
   }
 
-  private func nearest(_ queries: UnitRows, _ block: Range<Int>, count: Int, minimumScore: Float) throws -> [[NearestRows.Entry]] {
+  private func nearest(_ queries: UnitRows, _ block: Range<Int>, count: Int, minimumScore: Float) throws -> [[ScoredRow]] {
     let unit = queries.unit[block.lowerBound * queries.dimension..<block.upperBound * queries.dimension]
     let (fetched, overflow) = count.multipliedReportingOverflow(by: recipe.oversampling)
     let nominated = try index.search(unit, neighbours: min(overflow ? .max : fetched, gallery.count))

@@ -17,7 +17,8 @@ extension ExactSearch {
   ///
   /// - Throws: `usage` for more than `mostPairs`; `interrupted`.
   func pairs(atLeast minimumScore: Float, options: Options = Options(), progress: ProgressLine? = nil) throws -> [SimilarPair] {
-    let scan = SgemmScan(queries: gallery, gallery: gallery, tile: options.tile)
+    let rows = UnitRows(gallery)
+    let scan = SgemmScan(queries: rows, gallery: rows, tile: options.tile)
     let floor = (minimumScore - SgemmScan.errorBound(dimension: gallery.dimension)).nextDown
     let step = max(1, options.tile.queries)
     let blocks = stride(from: 0, to: gallery.count, by: step).map { $0..<min($0 + step, gallery.count) }

@@ -21,9 +21,12 @@ public struct Match: Sendable, Equatable {
 public struct SearchStatistics: Sendable, Equatable {
   public let queries: Int
   public let gallery: Int
-  /// Pairs that the approximate scores could not exclude.
+  public let kernel: SearchKernel
+  /// Pairs that the first scores could not exclude when they were looked at.
+  public let candidates: Int
+  /// Candidates whose exact score was needed in the end.
   public let rescored: Int
-  /// How far an approximate score can be from the exact one.
+  /// How far a first score was from the exact one at most.
   public let errorBound: Float
 
   /// Pairs looked at.

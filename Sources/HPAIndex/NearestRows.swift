@@ -1,3 +1,10 @@
+/// A gallery row that was found for a query.
+struct ScoredRow: Sendable, Equatable {
+  /// Cosine, computed in float64 and rounded to float32.
+  let score: Float
+  let row: Int32
+}
+
 /// The best gallery rows of one query so far, at most `capacity` of them: a heap whose root is the worst.
 struct NearestRows: Sendable {
   struct Entry: Sendable {
@@ -34,7 +41,7 @@ struct NearestRows: Sendable {
   }
 
   /// Best first.
-  func sorted() -> [Entry] { heap.sorted { $0.isBetter(than: $1) } }
+  func sorted() -> [ScoredRow] { heap.sorted { $0.isBetter(than: $1) }.map { ScoredRow(score: $0.score, row: $0.row) } }
 
   private mutating func siftUp(_ start: Int) {
     var child = start

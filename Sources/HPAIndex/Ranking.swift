@@ -15,20 +15,24 @@ struct Ranking {
   }
 
   /// Queries in their order, then by rank.
-  func neighbours(_ nearest: [[NearestRows.Entry]]) -> [Match] {
+  func neighbours(_ nearest: [[ScoredRow]]) -> [Match] {
     zip(queries, nearest).flatMap { id, nearest in
       nearest.enumerated().map { rank, entry in Match(query: id, gallery: gallery[Int(entry.row)], score: entry.score, rank: rank + 1) }
     }
   }
 
   /// The `count` best pairs overall, at most one a query, best first; ties by query id, then gallery id.
-  func bestPairs(_ nearest: [[NearestRows.Entry]], count: Int) -> [Match] {
-    let order = Ranking.order(of: queries)
-    let best = nearest.enumerated().compactMap { query, nearest in nearest.first.map { (query: query, entry: $0) } }
-      .sorted { ($1.entry.score, order[$0.query]) < ($0.entry.score, order[$1.query]) }
+  func bestPairs(_ nearest: [[ScoredRow]], count: Int) -> [Match] {
+    let best = nearest.enumerated().compactMap { query, nearest in nearest.first.map { (query: query, found: $0) } }
+      .sorted { isBetter($0, $1) }
       .prefix(count)
     return best.enumerated().map { rank, pair in
-      Match(query: queries[pair.query], gallery: gallery[Int(pair.entry.row)], score: pair.entry.score, rank: rank + 1)
+      Match(query: queries[pair.query], gallery: gallery[Int(pair.found.row)], score: pair.found.score, rank: rank + 1)
     }
+  }
+
+  private func isBetter(_ left: (query: Int, found: ScoredRow), _ right: (query: Int, found: ScoredRow)) -> Bool {
+    guard left.found.score == right.found.score else { return left.found.score > right.found.score }
+    return queries[left.query] == queries[right.query] ? left.query < right.query : queries[left.query] < queries[right.query]
   }
 }

@@ -111,7 +111,9 @@ struct Search: ParsableCommand {
       lines.append(
         pairs + "approximate: the index finds \(Output.decimal(recall.value)) of the \(recall.neighbours) nearest rows of its gallery")
     } else {
-      lines.append(pairs + "\(summary.rescored) re-scored in double precision")
+      lines.append(
+        pairs + "\(summary.candidates) candidates, whose first scores were exact to \(Output.decimal(Double(summary.errorBound))); "
+          + "\(summary.rescored) re-scored in double precision")
     }
     if let found = summary.knownFound, let known = summary.knownPairs, let precision = summary.precision {
       lines.append(
@@ -154,6 +156,9 @@ struct SearchJob {
     let searchSeconds: Double
     let writeSeconds: Double
     let matches: Int
+    /// Of the exact search; none where an index was used.
+    let kernel: SearchKernel?
+    let candidates: Int
     let rescored: Int
     let errorBound: Float
     let knownPairs: Int?
@@ -165,7 +170,7 @@ struct SearchJob {
     let recall: Recall?
 
     enum CodingKeys: String, CodingKey {
-      case queries, gallery, k, matches, rescored, precision, scan, recall
+      case queries, gallery, k, matches, kernel, candidates, rescored, precision, scan, recall
       case loadSeconds = "load_seconds"
       case searchSeconds = "search_seconds"
       case writeSeconds = "write_seconds"
@@ -214,7 +219,8 @@ struct SearchJob {
       Summary(
         queries: left.ids.count, gallery: right.ids.count, k: amount.count, loadSeconds: (loaded - started).seconds,
         searchSeconds: (searched - loaded).seconds, writeSeconds: (clock.now - searched).seconds, matches: named.matches.count,
-        rescored: found.statistics?.rescored ?? 0, errorBound: found.statistics?.errorBound ?? 0, knownPairs: known?.count,
+        kernel: found.statistics?.kernel, candidates: found.statistics?.candidates ?? 0, rescored: found.statistics?.rescored ?? 0,
+        errorBound: found.statistics?.errorBound ?? 0, knownPairs: known?.count,
         knownFound: hits,
         precision: hits.map { Double($0) / Double(max(named.matches.count, 1)) },
         scan: isScanned ? known.map { MinimumScoreScan(named.matches, known: $0.count, isKnown: $0.contains).rows } : nil,
@@ -223,7 +229,7 @@ struct SearchJob {
   }
 
   private func exact(_ left: NamedRows<Float>, _ right: NamedRows<Float>, threads: Int) throws -> Matches {
-    let search = try ExactSearch(gallery: right, path: gallery.name)
+    let search = try ExactSearch(gallery: right, path: gallery.name, threads: threads)
     let options = ExactSearch.Options(threads: threads, minimumScore: minimumScore)
     let progress = ProgressLine("search", total: left.ids.count, unit: "queries")
     return switch amount {

@@ -109,7 +109,7 @@ import Testing
     #expect(record.inputs?["init"] == "SHA-256 " + (try ContentHash.file(folder.path("checkpoints/early_f1.safetensors"))))
     #expect(record.configuration.learningRate == 0.01 && record.configuration.size == 112)
     let rest = try hpa("train --folds all --model early", in: folder)
-    #expect(rest.standardError.contains("early_f1.safetensors is there already"))
+    #expect(rest.standardOutput.contains("early_f1.safetensors is there already"))
 
     let project = try ProjectFolder(folder.path)
     let divisions = try ["folds/early.csv", "folds/late.csv"].map { try FileBytes.read(folder.path("results/\($0)")) }

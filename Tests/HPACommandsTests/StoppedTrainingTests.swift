@@ -111,7 +111,7 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: folder.path("a.resume.safetensors")))
     let finished = try FileBytes.read(folder.path("a.safetensors"))
     let again = try hpa("\(train(epochs: 1)) --out a.safetensors")
-    #expect(again.standardError.contains("is there already"))
+    #expect(again.standardOutput.contains("is there already"))
     let longer = try program("\(train(epochs: 2)) --out a.safetensors")
     #expect(longer.status == 65 && longer.standardError.contains("epochs: 1 then, 2 now"), "\(longer.standardError)")
     #expect(longer.standardError.contains("another --out"))

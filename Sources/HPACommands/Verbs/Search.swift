@@ -112,7 +112,7 @@ struct Search: ParsableCommand {
         pairs + "approximate: the index finds \(Output.decimal(recall.value)) of the \(recall.neighbours) nearest rows of its gallery")
     } else {
       lines.append(
-        pairs + "\(summary.candidates) candidates, whose first scores were exact to \(Output.decimal(Double(summary.errorBound))); "
+        pairs + "\(summary.candidates ?? 0) candidates, whose first scores were exact to \(Output.decimal(Double(summary.errorBound))); "
           + "\(summary.rescored) re-scored in double precision")
     }
     if let found = summary.knownFound, let known = summary.knownPairs, let precision = summary.precision {
@@ -156,9 +156,9 @@ struct SearchJob {
     let searchSeconds: Double
     let writeSeconds: Double
     let matches: Int
-    /// Of the exact search; none where an index was used.
+    /// Of the exact search; none where an index was used, and in files of old versions.
     let kernel: SearchKernel?
-    let candidates: Int
+    let candidates: Int?
     let rescored: Int
     let errorBound: Float
     let knownPairs: Int?
@@ -219,7 +219,7 @@ struct SearchJob {
       Summary(
         queries: left.ids.count, gallery: right.ids.count, k: amount.count, loadSeconds: (loaded - started).seconds,
         searchSeconds: (searched - loaded).seconds, writeSeconds: (clock.now - searched).seconds, matches: named.matches.count,
-        kernel: found.statistics?.kernel, candidates: found.statistics?.candidates ?? 0, rescored: found.statistics?.rescored ?? 0,
+        kernel: found.statistics?.kernel, candidates: found.statistics?.candidates, rescored: found.statistics?.rescored ?? 0,
         errorBound: found.statistics?.errorBound ?? 0, knownPairs: known?.count,
         knownFound: hits,
         precision: hits.map { Double($0) / Double(max(named.matches.count, 1)) },

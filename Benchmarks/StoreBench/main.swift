@@ -15,8 +15,8 @@ private func best(of runs: Int, _ body: () throws -> Void) rethrows -> Double {
   try (0..<runs).map { _ in try seconds(body) }.min() ?? 0
 }
 
-/// Copies as many bytes as the matrix has from one resident array to another, with all processors.
-private func copyBandwidth(bytes: Int) throws -> Double {
+/// Copies as many bytes as the matrix has from one resident array to another, or to one that is new each time, with all processors.
+private func copyBandwidth(bytes: Int, isNew: Bool) throws -> Double {
   let threads = Parallel.availableThreads
   let (source, target) = (
     UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096), UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
@@ -27,9 +27,12 @@ private func copyBandwidth(bytes: Int) throws -> Double {
   }
   memset(source, 1, bytes)
   memset(target, 2, bytes)
-  nonisolated(unsafe) let (from, to) = (source, target)
   let share = bytes / threads
   let time = try best(of: 5) {
+    let fresh = isNew ? UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 1 << 21) : nil
+    defer { fresh?.deallocate() }
+    if let fresh { madvise(fresh, bytes, Int32(MADV_HUGEPAGE)) }
+    nonisolated(unsafe) let (from, to) = (source, fresh ?? target)
     _ = try Parallel.map(count: threads, threads: threads) { index in memcpy(to + index * share, from + index * share, share) == nil }
   }
   return Double(bytes) / time
@@ -57,7 +60,11 @@ private func measure(_ arguments: [String]) throws -> [String: Double] {
   }
   switch arguments[0] {
   case "copy":
-    return ["bytes_per_second": try copyBandwidth(bytes: Int(arguments[1]) ?? 0)]
+    let bytes = Int(arguments[1]) ?? 0
+    return [
+      "bytes_per_second": try copyBandwidth(bytes: bytes, isNew: false),
+      "new_bytes_per_second": try copyBandwidth(bytes: bytes, isNew: true),
+    ]
   case "write":
     let rows = try load()
     return ["seconds": try write(arguments[1], rows, part: rows.ids.indices)]

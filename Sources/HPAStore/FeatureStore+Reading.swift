@@ -1,3 +1,4 @@
+import CLMDB
 import Foundation
 public import HPACore
 
@@ -89,6 +90,7 @@ extension FeatureStore {
         try self.check(key, record, scan.header)
         target.set(row, FeatureRecord.floats(record))
       }
+      hpa_finish_streaming()
     }
   }
 
@@ -107,6 +109,7 @@ extension FeatureStore {
         try self.check(record.key, record.value, header)
         target.set(row, FeatureRecord.floats(record.value))
       }
+      hpa_finish_streaming()
     }
   }
 
@@ -150,7 +153,7 @@ private struct RowTarget: @unchecked Sendable {
   @inline(__always)
   func set(_ row: Int, _ floats: UnsafeRawBufferPointer) {
     guard let start, let source = floats.baseAddress else { return }
-    memcpy(start + row * rowBytes, source, rowBytes)
+    hpa_copy_streaming(start + row * rowBytes, source, rowBytes)
   }
 }
 

@@ -9,6 +9,7 @@ struct ViewScan: Sendable {
   }
 
   private static let partsPerThread = 16
+  private static let headersAhead = 16
 
   let header: ViewHeader
   let tree: Tree
@@ -22,7 +23,10 @@ struct ViewScan: Sendable {
     let wanted = max(1, min(leaves.count, threads * ViewScan.partsPerThread))
     let ranges = (0..<wanted).map { $0 * leaves.count / wanted..<($0 + 1) * leaves.count / wanted }
     let counts = try Parallel.map(count: wanted, threads: threads) { part in
-      try ranges[part].reduce(0) { $0 + (try TreePage(leaves[$1], isLeaf: true, in: tree.pages).count) }
+      try ranges[part].reduce(0) { count, leaf in
+        tree.pages.prefetchHeader(leaves[min(leaf + ViewScan.headersAhead, leaves.count - 1)])
+        return count + (try TreePage(leaves[leaf], isLeaf: true, in: tree.pages).count)
+      }
     }
     var (row, parts): (Int, [Part]) = (0, [])
     for (range, count) in zip(ranges, counts) {
@@ -48,12 +52,15 @@ struct ViewScan: Sendable {
   func forEach(in part: Part, _ body: (_ row: Int, _ key: UnsafeRawBufferPointer, _ record: UnsafeRawBufferPointer) throws -> Void) throws {
     var row = part.rows.lowerBound
     var previous = try lastKey(before: part)
-    for number in leaves[part.leaves] {
+    for place in part.leaves {
+      let number = leaves[place]
+      let next = place + 1 < part.leaves.upperBound ? leaves[place + 1] : number
       let page = try TreePage(number, isLeaf: true, in: tree.pages)
       for index in 0..<page.count {
         let node = try page.leafNode(index)
         if let previous, tree.order.compare(previous, node.key) >= 0 { throw PageDamage(number, "has keys out of order") }
         previous = node.key
+        tree.pages.prefetch(next, share: index, of: page.count)
         try body(row, node.key, try tree.value(node, page: number))
         row += 1
       }

@@ -1,3 +1,4 @@
+import CLMDB
 import Foundation
 
 /// What is wrong with a data file, before it is known which store it is about.
@@ -49,6 +50,21 @@ struct PageMap: @unchecked Sendable {
     self.pageSize = pageSize
     base = mapping.bytes.baseAddress
     count = min(fileLength, mapping.bytes.count) / pageSize
+  }
+
+  /// Brings a share of a page into the caches, if there is such a page: all shares at once would keep the reader waiting.
+  @inline(__always)
+  func prefetch(_ number: Int, share: Int, of shares: Int) {
+    guard number >= 0, number < count, let base else { return }
+    let bytes = pageSize / shares
+    hpa_prefetch(base + number * pageSize + share * bytes, bytes + 64)
+  }
+
+  /// Brings the first bytes of a page into the caches, if there is such a page.
+  @inline(__always)
+  func prefetchHeader(_ number: Int) {
+    guard number >= 0, number < count, let base else { return }
+    hpa_prefetch(base + number * pageSize, PageMap.headerBytes)
   }
 
   /// The bytes of `length` pages from page `number` on, whose header says that they are of this kind.

@@ -2,6 +2,7 @@ import Foundation
 import HPACore
 import HPAStore
 import HPATestSupport
+import HPATorch
 import Testing
 
 /// A project whose stages take a second each.
@@ -153,6 +154,9 @@ struct RunProject {
     let checkpoint = try FileBytes.read(project.path("checkpoints/r18_f0.safetensors"))
     let result = try project.hpa("run")
     #expect(result.standardOutput.contains("is there already") && result.standardOutput.contains("40 images, 0 of them new"))
+    #expect(try FileBytes.read(project.path("checkpoints/r18_f0.safetensors")) == checkpoint)
+
+    if try TorchLibrary.cudaDevices() == 0 { try project.hpa("run --device cuda", status: 69) }
     #expect(try FileBytes.read(project.path("checkpoints/r18_f0.safetensors")) == checkpoint)
 
     try FileManager.default.removeItem(atPath: project.path("results/run/stages.json"))

@@ -43,6 +43,8 @@ struct Run: ParsableCommand {
     guard !plan.stale.isEmpty else {
       return output.json ? try Output.print(json: plan) : Output.print("Everything is up to date: \(plan.steps.count) stages.")
     }
+    // Before anything gives way to what could not be made.
+    try device.requirePresence()
     Talk.say(plan.text(freeDisk: run.freeDisk))
     let (path, manifest) = try run.execute { if !output.json { Output.print($0) } }
     if output.json { return try Output.print(json: manifest) }

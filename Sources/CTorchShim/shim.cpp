@@ -1,5 +1,6 @@
 // LibTorch behind the table of hpa_torch.h. Thin: one ATen call a function wherever PyTorch has one.
 #include "hpa_torch.h"
+#include "pooling.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -387,6 +388,13 @@ const HPATorchTable table = {
         [](T *input, T *ordered, T *bias, T *other, HPAPair stride, HPAPair padding, int64_t groups, bool is_rectified, E *error) {
           return tensor(error, [&] {
             return ordered_convolution(input->value, ordered->value, optional(bias), optional(other), stride, padding, groups, is_rectified);
+          });
+        },
+    .pool_for_inference =
+        [](T *input, int32_t kind, int64_t stride, int64_t padding, bool rounds_up, T *bias, bool is_rectified, E *error) {
+          return tensor(error, [&] {
+            TORCH_CHECK(kind >= HPA_TORCH_MAXIMUM && kind <= HPA_TORCH_MEAN_OF_IMAGE, "no such pool: ", kind);
+            return pooled(input->value, Pool(kind), stride, padding, rounds_up, bias ? bias->value : at::Tensor(), is_rectified);
           });
         },
     .multilabel_soft_margin_loss =

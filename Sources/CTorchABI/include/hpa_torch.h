@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 // Raised with every change of the table.
-#define HPA_TORCH_ABI_VERSION 2
+#define HPA_TORCH_ABI_VERSION 3
 
 enum {
   HPA_TORCH_OK = 0,
@@ -37,6 +37,8 @@ enum {
   HPA_TORCH_INT64 = 5,
   HPA_TORCH_BOOL = 6,
 };
+
+enum { HPA_TORCH_MAXIMUM = 0, HPA_TORCH_MEAN = 1, HPA_TORCH_MEAN_OF_IMAGE = 2 };
 
 enum { HPA_TORCH_NO_GRADIENT = 0, HPA_TORCH_INFERENCE = 1, HPA_TORCH_AUTOCAST_CPU = 2, HPA_TORCH_AUTOCAST_CUDA = 3 };
 
@@ -134,6 +136,8 @@ typedef struct {
   // weights with all that follows: `other` (or null) is added, and a rectifier.
   HPATensor *(*order_weights)(HPATensor *weight, const int64_t *input_shape, HPAPair stride, HPAPair padding, int64_t groups, HPATorchError *error);
   HPATensor *(*ordered_convolution)(HPATensor *input, HPATensor *ordered, HPATensor *bias, HPATensor *other, HPAPair stride, HPAPair padding, int64_t groups, bool is_rectified, HPATorchError *error);
+  // A pool of 3 x 3 over channels-last images, then the bias (float32, or null) and a rectifier.
+  HPATensor *(*pool_for_inference)(HPATensor *input, int32_t kind, int64_t stride, int64_t padding, bool rounds_up, HPATensor *bias, bool is_rectified, HPATorchError *error);
   HPATensor *(*multilabel_soft_margin_loss)(HPATensor *logits, HPATensor *targets, HPATorchError *error);
   HPATensor *(*binary_cross_entropy_with_logits)(HPATensor *logits, HPATensor *targets, HPATorchError *error);
 

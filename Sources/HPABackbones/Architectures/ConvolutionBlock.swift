@@ -19,6 +19,11 @@ struct NormalizedConvolution {
   func callAsFunction(_ input: Tensor, adding addend: Tensor? = nil, isRectified: Bool = false, _ mode: ForwardMode) throws -> Tensor {
     try convolution(input, norm: norm, adding: addend, isRectified: isRectified, mode)
   }
+
+  /// Rectified, of the mean of 3 x 3 pixels around each.
+  func ofMean(_ input: Tensor, countsPadding: Bool, _ mode: ForwardMode) throws -> Tensor {
+    try convolution.ofMean(input, countsPadding: countsPadding, norm: norm, mode)
+  }
 }
 
 /// Convolution, batch norm, ReLU: the unit of the Inception networks (`BasicConv2d`).
@@ -33,6 +38,11 @@ struct ConvolutionBlock: FeatureMaps {
   }
 
   func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try convolution(input, isRectified: true, mode) }
+
+  /// The same of the mean of 3 x 3 pixels around each.
+  func ofMean(_ input: Tensor, countsPadding: Bool, _ mode: ForwardMode) throws -> Tensor {
+    try convolution.ofMean(input, countsPadding: countsPadding, mode)
+  }
 }
 
 /// Parts one after the other.
@@ -57,14 +67,20 @@ struct Branches: FeatureMaps {
 
 /// 3 x 3, stride 2, no padding.
 struct HalvingMaxPool: FeatureMaps {
-  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try input.maxPooled(kernel: 3, stride: 2) }
+  private let pool = HalvingPool()
+
+  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try pool(input, mode) }
 }
 
-/// 3 x 3, stride 1, same size.
-struct SmoothingAveragePool: FeatureMaps {
-  let countsPadding: Bool
+/// The branch of an Inception block that pools: a mean of 3 x 3 pixels, then a convolution block of 1 x 1.
+struct PooledBranch: FeatureMaps {
+  private let block: ConvolutionBlock
+  private let countsPadding: Bool
 
-  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
-    try input.averagePooled(kernel: 3, stride: 1, padding: 1, countsPadding: countsPadding)
+  init(_ path: ParameterPath, _ inputs: Int, _ outputs: Int, countsPadding: Bool) throws {
+    block = try ConvolutionBlock(path, inputs, outputs, kernel: 1)
+    self.countsPadding = countsPadding
   }
+
+  func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor { try block.ofMean(input, countsPadding: countsPadding, mode) }
 }

@@ -124,8 +124,8 @@ struct InceptionV3: FeatureMaps {
     ])
   }
 
-  private static func pool(_ path: ParameterPath, _ inputs: Int, _ outputs: Int) throws -> Chain {
-    Chain([SmoothingAveragePool(countsPadding: true), try ConvolutionBlock(path / "branch_pool", inputs, outputs, kernel: 1)])
+  private static func pool(_ path: ParameterPath, _ inputs: Int, _ outputs: Int) throws -> PooledBranch {
+    try PooledBranch(path / "branch_pool", inputs, outputs, countsPadding: true)
   }
 }
 

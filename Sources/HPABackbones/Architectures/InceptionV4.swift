@@ -37,9 +37,9 @@ struct InceptionV4: FeatureMaps {
       })
   }
 
-  private static func pool(_ path: ParameterPath, _ inputs: Int, _ outputs: Int) throws -> Chain {
+  private static func pool(_ path: ParameterPath, _ inputs: Int, _ outputs: Int) throws -> PooledBranch {
     // The pool itself is the branch's member 0.
-    Chain([SmoothingAveragePool(countsPadding: false), try ConvolutionBlock(path / 1, inputs, outputs, kernel: 1)])
+    try PooledBranch(path / 1, inputs, outputs, countsPadding: false)
   }
 
   /// The second fork of the stem, figure 3.

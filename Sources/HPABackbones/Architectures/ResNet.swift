@@ -14,7 +14,7 @@ struct ResNet: FeatureMaps {
   }
 
   func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
-    try stages(stem(input, isRectified: true, mode).maxPooled(kernel: 3, stride: 2, padding: 1), mode)
+    try stages(HalvingPool(padding: 1)(stem(input, isRectified: true, mode), mode), mode)
   }
 }
 

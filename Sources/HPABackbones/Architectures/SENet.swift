@@ -15,7 +15,7 @@ struct SENet: FeatureMaps {
   }
 
   func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
-    try stages(stem(input, isRectified: true, mode).maxPooled(kernel: 3, stride: 2, roundsUp: true), mode)
+    try stages(HalvingPool(roundsUp: true)(stem(input, isRectified: true, mode), mode), mode)
   }
 }
 

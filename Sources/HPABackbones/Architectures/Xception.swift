@@ -102,8 +102,7 @@ private struct Block {
       output = try layer.convolution(output, norm: layer.norm, adding: isLast ? beside : nil, isRectified: !isLast, mode)
     }
     guard shape.stride != 1 else { return output }
-    let pooled = try output.maxPooled(kernel: 3, stride: Extent(shape.stride, shape.stride), padding: 1)
-    return try shortcut(input, adding: pooled, mode)
+    return try shortcut(input, adding: HalvingPool(padding: 1)(output, mode), mode)
   }
 
   private func shortcut(_ input: Tensor, adding addend: Tensor? = nil, _ mode: ForwardMode) throws -> Tensor {

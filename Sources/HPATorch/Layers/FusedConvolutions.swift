@@ -39,6 +39,19 @@ public final class FusedConvolutions {
     return isRectified ? try sum.relu() : sum
   }
 
+  /// A mean of 3 x 3 and then a 1 x 1 convolution, the other way round: both are linear, and pooling what is projected is less to pool.
+  func projectionOfMean(_ convolution: Convolution, _ norm: BatchNorm?, _ input: Tensor, countsPadding: Bool) throws -> Tensor {
+    guard try isOrdered(on: input.device) else {
+      let pooled = try input.averagePooled(kernel: 3, stride: 1, padding: 1, countsPadding: countsPadding)
+      return try self(convolution, norm, pooled, adding: nil, isRectified: true)
+    }
+    let parts = try prepared(convolution, norm, input, hasAddend: false, isOrdered: true)
+    let projected = try input.convolved(
+      byOrdered: parts.weight, bias: nil, adding: nil, stride: 1, padding: 0, groups: 1, isRectified: false)
+    return try projected.pooledForInference(
+      countsPadding ? .mean : .meanOfImage, stride: 1, padding: 1, bias: parts.bias, isRectified: true)
+  }
+
   private func isOrdered(on device: Device) throws -> Bool {
     guard device == .cpu else { return false }
     return try type == .float32 || TorchLibrary.hasBFloat16Convolutions()
@@ -74,7 +87,35 @@ extension BatchNorm {
   }
 }
 
+/// torch.nn.MaxPool2d of 3 x 3, stride 2.
+public struct HalvingPool: Sendable {
+  private let padding: Int
+  private let roundsUp: Bool
+
+  /// - Parameter roundsUp: a last window that reaches past the edge counts, too (`ceil_mode`).
+  public init(padding: Int = 0, roundsUp: Bool = false) {
+    self.padding = padding
+    self.roundsUp = roundsUp
+  }
+
+  public func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
+    if case .inference = mode, try input.device == .cpu {
+      return try input.pooledForInference(.maximum, stride: 2, padding: padding, roundsUp: roundsUp)
+    }
+    return try input.maxPooled(kernel: 3, stride: 2, padding: Extent(padding, padding), roundsUp: roundsUp)
+  }
+}
+
 extension Convolution {
+  /// A mean of 3 x 3 pixels around each, this 1 x 1 convolution, `norm`, and a rectifier.
+  ///
+  /// - Parameter countsPadding: padded zeros are part of the mean.
+  public func ofMean(_ input: Tensor, countsPadding: Bool, norm: BatchNorm?, _ mode: ForwardMode) throws -> Tensor {
+    if case .inference(let fused) = mode { return try fused.projectionOfMean(self, norm, input, countsPadding: countsPadding) }
+    let pooled = try input.averagePooled(kernel: 3, stride: 1, padding: 1, countsPadding: countsPadding)
+    return try self(pooled, norm: norm, isRectified: true, mode)
+  }
+
   /// The convolution with what follows it: `norm`, then the sum with `addend`, then a rectifier.
   public func callAsFunction(
     _ input: Tensor, norm: BatchNorm?, adding addend: Tensor? = nil, isRectified: Bool = false, _ mode: ForwardMode

@@ -53,6 +53,23 @@ extension Tensor {
     }
   }
 
+  /// A way to pool 3 x 3 pixels.
+  enum InferencePool: Int32 {
+    case maximum = 0
+    case mean = 1
+    /// Padded zeros do not count.
+    case meanOfImage = 2
+  }
+
+  /// A pool of 3 x 3 on a CPU, then the bias (float32) and a rectifier; the result has its channels last.
+  func pooledForInference(
+    _ kind: InferencePool, stride: Int, padding: Int, roundsUp: Bool = false, bias: Tensor? = nil, isRectified: Bool = false
+  ) throws -> Tensor {
+    try applying(bias) {
+      $0.pool_for_inference(handle, kind.rawValue, Int64(stride), Int64(padding), roundsUp, bias?.handle, isRectified, $1)
+    }
+  }
+
   /// Normalises every channel: by the batch's own statistics while training, which then move the running ones, else by the running ones.
   public func batchNormalized(
     weight: Tensor, bias: Tensor, runningMean: Tensor, runningVariance: Tensor, isTraining: Bool, momentum: Double, epsilon: Double

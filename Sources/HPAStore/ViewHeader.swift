@@ -185,7 +185,7 @@ extension ViewHeader {
   /// - Throws: `badData` for JSON that is no header or was changed since it was written, or a header of a newer format.
   package init(json: UnsafeRawBufferPointer, name: String, path: String) throws {
     let decoder = JSONDecoder()
-    decoder.dateDecodingStrategy = .iso8601
+    decoder.dateDecodingStrategy = .custom(ViewHeader.time)
     struct Format: Decodable { let format: Int }
     let data = Data(json)
     let format = (try? decoder.decode(Format.self, from: data))?.format ?? ViewHeader.currentFormat
@@ -206,6 +206,16 @@ extension ViewHeader {
     guard self.name == name, ViewHeader.dimensions.contains(dimension) else {
       throw ViewHeader.damaged(name, "name or dimension is wrong", path: path)
     }
+  }
+
+  /// A time as `json` writes it; other forms would come out in another way than they came in.
+  private static func time(_ decoder: any Decoder) throws -> Date {
+    let container = try decoder.singleValueContainer()
+    let text = try container.decode(String.self)
+    guard let time = try? Date(text, strategy: .iso8601), time.ISO8601Format() == text else {
+      throw DecodingError.dataCorruptedError(in: container, debugDescription: "'\(text)' is no time such as 2026-01-02T03:04:05Z")
+    }
+    return time
   }
 
   private static func hasItsChecksum(_ json: Data) -> Bool {

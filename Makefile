@@ -54,6 +54,7 @@ bench: build
 	@scripts/setup bench
 	.deps/python/bin/python Benchmarks/store.py
 	.deps/python/bin/python Benchmarks/search.py
+	.deps/python/bin/python Benchmarks/networks.py
 
 format:
 	swift format --in-place --recursive Package.swift Sources Tests Benchmarks

@@ -49,7 +49,7 @@ torture:
 	swift build $(TEST_BUILD) --build-tests
 	HPA_KILLS=200 swift test $(TEST_BUILD) --skip-build --filter "KillTests|KilledRunTests"
 
-# The store against py-lmdb and h5py, the search against faiss-cpu, usearch, NumPy and PyTorch.
+# The store against py-lmdb and h5py; the search against faiss-cpu, usearch, NumPy and PyTorch; networks against PyTorch, ONNX Runtime and OpenVINO.
 bench: build
 	@scripts/setup bench
 	.deps/python/bin/python Benchmarks/store.py

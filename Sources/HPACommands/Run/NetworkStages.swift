@@ -32,11 +32,7 @@ struct TrainStage: Stage {
   private var file: String { project.checkpoint(model.name, fold: fold) }
   var outputs: [Artefact] { [.file(file)] }
 
-  private var settings: TrainingConfiguration {
-    model.training.configuration(
-      backbone: model.backbone, size: model.size, seed: UInt64(model.seed) &+ UInt64(fold), threads: machine.threads,
-      precision: machine.precision)
-  }
+  private var settings: TrainingConfiguration { model.settings(fold: fold, threads: machine.threads, precision: machine.precision) }
 
   var work: Work {
     guard let backbone = try? Backbone.named(model.backbone) else { return Work(kind: .train, amount: 0) }

@@ -260,11 +260,17 @@ extension ProjectFolder {
     restart: Bool = false
   ) throws -> TrainJob {
     TrainJob(
-      settings: model.training.configuration(
-        backbone: model.backbone, size: model.size, seed: UInt64(model.seed) &+ UInt64(fold), threads: threads, precision: precision),
+      settings: model.settings(fold: fold, threads: threads, precision: precision),
       batch: model.training.batchSize, images: try images(of: try dataset("train"), size: model.size), labels: labels, folds: folds,
       fold: fold, initialWeights: model.initialWeights.map(path) ?? model.base.map { checkpoint($0, fold: fold) }, stem: model.stem,
       out: checkpoint(model.name, fold: fold), restart: restart,
       cure: "Put the old settings back, or: hpa-feat train --model \(model.name) --fold \(fold) --restart")
+  }
+}
+
+extension ProjectConfiguration.Model {
+  /// How one of its folds is trained.
+  func settings(fold: Int, threads: Int, precision: Precision) -> TrainingConfiguration {
+    training.configuration(backbone: backbone, size: size, seed: UInt64(seed) &+ UInt64(fold), threads: threads, precision: precision)
   }
 }

@@ -105,12 +105,13 @@ struct ExpectedPlace: Sendable, CustomTestStringConvertible {
     let map = rendering.map
     for stain in [Stain.red, .blue, .yellow] {
       let plane = Array(rendering.stack.plane(stain.index))
-      var (nucleus, cytoplasm, background) = (Mean(), Mean(), Mean())
+      var (nucleus, cytoplasm, ring, background) = (Mean(), Mean(), Mean(), Mean())
       for pixel in plane.indices {
         if map.isNucleus(pixel) {
           nucleus.add(plane[pixel])
         } else if map.isCytoplasm(pixel) {
           cytoplasm.add(plane[pixel])
+          if map.nuclear[pixel] < 0.05 { ring.add(plane[pixel]) }
         } else {
           background.add(plane[pixel])
         }
@@ -118,9 +119,9 @@ struct ExpectedPlace: Sendable, CustomTestStringConvertible {
       if stain == .blue {
         #expect(nucleus.value > 10 * cytoplasm.value)
       } else {
-        // Light above the camera's dark level: of a dim stain that level would be most of the value.
-        // Some of it lies above and below the nucleus, in wells of small, dense cells up to three quarters.
-        #expect(cytoplasm.value - background.value > 1.2 * (nucleus.value - background.value))
+        // Light above the camera's dark level: of a dim stain that level would be most of the value. In the ring about
+        // the nucleus, because the reticulum thins out towards the rim. The least of 600 seeds was 2.03.
+        #expect(ring.value - background.value > 1.5 * (nucleus.value - background.value))
       }
       #expect(background.value < 12)
     }

@@ -1,7 +1,5 @@
 #include "pooling.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -92,29 +90,27 @@ int64_t output_length(int64_t length, int64_t stride, int64_t padding, bool roun
 }
 
 template <class Number>
-void pool(const at::Tensor &input, at::Tensor &output, Pool kind, int64_t stride, int64_t padding, const float *bias, bool is_rectified) {
+void pool(const at::Tensor &input, const Output &output, Pool kind, int64_t stride, int64_t padding, const float *bias, bool is_rectified) {
   const int64_t channels = input.size(1), height = input.size(2), width = input.size(3);
-  const int64_t rows = output.size(2), columns = output.size(3);
+  const int64_t rows = output.whole.size(2), columns = output.whole.size(3);
   const auto *source = static_cast<const Number *>(input.const_data_ptr());
-  auto *target = static_cast<Number *>(output.mutable_data_ptr());
-  at::parallel_for(0, input.size(0) * rows, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t line = begin; line < end; ++line) {
-      const int64_t image = line / rows, top = line % rows * stride - padding;
-      for (int64_t column = 0; column < columns; ++column) {
-        const int64_t left = column * stride - padding;
-        Window window{{}, 0};
-        for (int64_t y = std::max<int64_t>(top, 0); y < std::min(top + side, height); ++y) {
-          for (int64_t x = std::max<int64_t>(left, 0); x < std::min(left + side, width); ++x) {
-            window.pixels[window.count++] = source + ((image * height + y) * width + x) * channels;
-          }
+  auto *target = output.pixels<Number>();
+  convolution::in_parallel(input.size(0) * rows, [&](int64_t line) {
+    const int64_t image = line / rows, top = line % rows * stride - padding;
+    for (int64_t column = 0; column < columns; ++column) {
+      const int64_t left = column * stride - padding;
+      Window window{{}, 0};
+      for (int64_t y = std::max<int64_t>(top, 0); y < std::min(top + side, height); ++y) {
+        for (int64_t x = std::max<int64_t>(left, 0); x < std::min(left + side, width); ++x) {
+          window.pixels[window.count++] = source + ((image * height + y) * width + x) * channels;
         }
-        Number *place = target + (line * columns + column) * channels;
-        if (kind == Pool::maximum) {
-          maximum(window, bias, is_rectified, channels, place);
-        } else {
-          const int64_t counted = kind == Pool::mean ? side * side : window.count;
-          mean(window, 1 / float(counted), bias, is_rectified, channels, place);
-        }
+      }
+      Number *place = target + (line * columns + column) * output.stride;
+      if (kind == Pool::maximum) {
+        maximum(window, bias, is_rectified, channels, place);
+      } else {
+        const int64_t counted = kind == Pool::mean ? side * side : window.count;
+        mean(window, 1 / float(counted), bias, is_rectified, channels, place);
       }
     }
   });
@@ -122,21 +118,23 @@ void pool(const at::Tensor &input, at::Tensor &output, Pool kind, int64_t stride
 
 }  // namespace
 
-at::Tensor pooled(const at::Tensor &input, Pool kind, int64_t stride, int64_t padding, bool rounds_up, const at::Tensor &bias, bool is_rectified) {
+at::Tensor pooled(
+    const at::Tensor &input, Pool kind, int64_t stride, int64_t padding, bool rounds_up, const at::Tensor &bias, bool is_rectified,
+    const std::optional<ChannelPlace> &place) {
   TORCH_CHECK(input.dim() == 4 && input.device().is_cpu(), "pools for inference take images on the CPU");
   TORCH_CHECK(input.scalar_type() == at::kFloat || input.scalar_type() == at::kBFloat16, "no pool of ", input.scalar_type());
   TORCH_CHECK(kind == Pool::maximum || (!rounds_up && padding <= 1), "means round down");
   const at::Tensor plain = input.contiguous(at::MemoryFormat::ChannelsLast);
   const int64_t rows = output_length(plain.size(2), stride, padding, rounds_up), columns = output_length(plain.size(3), stride, padding, rounds_up);
   TORCH_CHECK(rows > 0 && columns > 0, "an image of ", input.sizes(), " is too small for a pool");
-  at::Tensor output = at::empty({plain.size(0), plain.size(1), rows, columns}, plain.options(), at::MemoryFormat::ChannelsLast);
+  const Output target = output(plain, plain.size(1), {rows, columns}, place);
   const at::Tensor terms = bias.defined() ? bias.contiguous() : bias;
   TORCH_CHECK(!terms.defined() || (terms.scalar_type() == at::kFloat && terms.numel() == plain.size(1)), "a bias is float32, a number a channel");
   const float *numbers = terms.defined() ? terms.const_data_ptr<float>() : nullptr;
   if (plain.scalar_type() == at::kFloat) {
-    pool<float>(plain, output, kind, stride, padding, numbers, is_rectified);
+    pool<float>(plain, target, kind, stride, padding, numbers, is_rectified);
   } else {
-    pool<uint16_t>(plain, output, kind, stride, padding, numbers, is_rectified);
+    pool<uint16_t>(plain, target, kind, stride, padding, numbers, is_rectified);
   }
-  return output;
+  return target.whole;
 }

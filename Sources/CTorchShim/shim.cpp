@@ -1,5 +1,6 @@
 // LibTorch behind the table of hpa_torch.h. Thin: one ATen call a function wherever PyTorch has one.
 #include "hpa_torch.h"
+#include "inference.h"
 #include "pooling.h"
 
 #include <ATen/ATen.h>
@@ -9,6 +10,7 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/InferenceMode.h>
+#include <malloc.h>
 #include <torch/version.h>
 
 #include <cstdlib>
@@ -24,6 +26,10 @@ struct HPATensor {
 
 struct HPAGenerator {
   at::Generator value;
+};
+
+struct HPAConvolution {
+  std::unique_ptr<InferenceConvolution> value;
 };
 
 struct HPAGuard {
@@ -131,6 +137,15 @@ std::array<int64_t, 2> pair(HPAPair pair) { return {pair.height, pair.width}; }
 
 std::optional<at::Tensor> optional(HPATensor *tensor) { return tensor ? std::optional(tensor->value) : std::nullopt; }
 
+at::Tensor undefined_or(HPATensor *tensor) { return tensor ? tensor->value : at::Tensor(); }
+
+convolution::Pair kernel_pair(HPAPair pair) { return {pair.height, pair.width}; }
+
+std::optional<ChannelPlace> optional(HPAChannelPlace place) {
+  if (place.channels == 0) return std::nullopt;
+  return ChannelPlace{undefined_or(place.joint), place.channels, place.first};
+}
+
 std::vector<at::Tensor> list(HPATensor *const *tensors, int64_t count) {
   std::vector<at::Tensor> values;
   values.reserve(size_t(count));
@@ -229,6 +244,7 @@ const HPATorchTable table = {
     .free_message = [](char *message) { std::free(message); },
     .free_tensor = [](T *tensor) { delete tensor; },
     .free_generator = [](HPAGenerator *generator) { delete generator; },
+    .free_convolution = [](HPAConvolution *convolution) { delete convolution; },
     .free_guard = [](HPAGuard *guard) { delete guard; },
     .make_guard = [](int32_t kind, E *error) { return value<HPAGuard *>(error, [&] { return guard(kind); }); },
     .make_generator =
@@ -242,7 +258,13 @@ const HPATorchTable table = {
           });
         },
 
-    .set_threads = [](int32_t count, E *error) { run(error, [&] { at::set_num_threads(count); }); },
+    .set_threads =
+        [](int32_t count, E *error) {
+          run(error, [&] {
+            at::set_num_threads(count);
+            convolution::set_threads(count);
+          });
+        },
     .cuda_devices = []() -> int32_t { return at::hasCUDA() ? int32_t(at::detail::getCUDAHooks().deviceCount()) : 0; },
     .has_bfloat16_convolutions =
         [] {
@@ -390,12 +412,29 @@ const HPATorchTable table = {
             return ordered_convolution(input->value, ordered->value, optional(bias), optional(other), stride, padding, groups, is_rectified);
           });
         },
+    .make_convolution =
+        [](T *weight, T *bias, T *depthwise, bool rectifies_input, HPAPair stride, HPAPair padding, int32_t type, E *error) {
+          return value<HPAConvolution *>(error, [&] {
+            const ConvolutionParts parts{
+                weight->value, undefined_or(bias), undefined_or(depthwise), rectifies_input, kernel_pair(stride), kernel_pair(padding)};
+            auto made = InferenceConvolution::make(parts, scalar_type(type));
+            return made ? new HPAConvolution{std::move(made)} : nullptr;
+          });
+        },
+    .convolve =
+        [](HPAConvolution *convolution, T *input, T *other, bool is_rectified, HPAChannelPlace place, E *error) {
+          return tensor(error, [&] { return (*convolution->value)(input->value, undefined_or(other), is_rectified, optional(place)); });
+        },
     .pool_for_inference =
-        [](T *input, int32_t kind, int64_t stride, int64_t padding, bool rounds_up, T *bias, bool is_rectified, E *error) {
+        [](T *input, int32_t kind, int64_t stride, int64_t padding, bool rounds_up, T *bias, bool is_rectified, HPAChannelPlace place, E *error) {
           return tensor(error, [&] {
             TORCH_CHECK(kind >= HPA_TORCH_MAXIMUM && kind <= HPA_TORCH_MEAN_OF_IMAGE, "no such pool: ", kind);
-            return pooled(input->value, Pool(kind), stride, padding, rounds_up, bias ? bias->value : at::Tensor(), is_rectified);
+            return pooled(input->value, Pool(kind), stride, padding, rounds_up, undefined_or(bias), is_rectified, optional(place));
           });
+        },
+    .place =
+        [](T *input, HPAChannelPlace place, E *error) {
+          return tensor(error, [&] { return placed(input->value, {undefined_or(place.joint), place.channels, place.first}); });
         },
     .multilabel_soft_margin_loss =
         [](T *logits, T *targets, E *error) { return tensor(error, [&] { return mean_soft_margin_loss(logits->value, targets->value); }); },
@@ -461,4 +500,10 @@ const HPATorchTable table = {
 
 }  // namespace
 
-const HPATorchTable *hpa_torch_table(void) { return &table; }
+const HPATorchTable *hpa_torch_table(void) {
+  // Layers ask for the same large blocks again and again. Given back in between, each would come as new pages, which the kernel has to clear first:
+  // a tenth of the time of a network.
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+  return &table;
+}

@@ -71,7 +71,7 @@ public final class Network {
   ///   - pixels: (N, 4, H, W), uint8, in the order r, g, b, y; scaled to 0...1 here.
   ///   - mode: for inference, one from `inference`, and of this network alone.
   public func callAsFunction(_ pixels: Tensor, _ mode: ForwardMode) throws -> Output {
-    if case .inference(let fused) = mode {
+    if case .inference(let fused, _) = mode {
       let input = try pixels.converted(to: fused.type).channelsLast()
       return try head(featureMaps(input, mode).converted(to: .float32).globalAveragePooled(), mode)
     }

@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 // Raised with every change of the table.
-#define HPA_TORCH_ABI_VERSION 3
+#define HPA_TORCH_ABI_VERSION 4
 
 enum {
   HPA_TORCH_OK = 0,
@@ -45,6 +45,7 @@ enum { HPA_TORCH_NO_GRADIENT = 0, HPA_TORCH_INFERENCE = 1, HPA_TORCH_AUTOCAST_CP
 typedef struct HPATensor HPATensor;
 typedef struct HPAGenerator HPAGenerator;
 typedef struct HPAGuard HPAGuard;
+typedef struct HPAConvolution HPAConvolution;
 
 typedef struct {
   int32_t code;
@@ -62,6 +63,14 @@ typedef struct {
   int64_t width;
 } HPAPair;
 
+// Channels of a joined output of several branches, from `first` on. The first operation to write makes it: its `joint` is null. Where `channels`
+// is 0, the operation has an output of its own.
+typedef struct {
+  HPATensor *joint;
+  int64_t channels;
+  int64_t first;
+} HPAChannelPlace;
+
 typedef struct {
   uint32_t abi_version;
   uint32_t size;
@@ -71,6 +80,7 @@ typedef struct {
   void (*free_message)(char *message);
   void (*free_tensor)(HPATensor *tensor);
   void (*free_generator)(HPAGenerator *generator);
+  void (*free_convolution)(HPAConvolution *convolution);
   // Guards are of the thread that made them; they are freed there, last one first.
   void (*free_guard)(HPAGuard *guard);
   HPAGuard *(*make_guard)(int32_t kind, HPATorchError *error);
@@ -136,8 +146,14 @@ typedef struct {
   // weights with all that follows: `other` (or null) is added, and a rectifier.
   HPATensor *(*order_weights)(HPATensor *weight, const int64_t *input_shape, HPAPair stride, HPAPair padding, int64_t groups, HPATorchError *error);
   HPATensor *(*ordered_convolution)(HPATensor *input, HPATensor *ordered, HPATensor *bias, HPATensor *other, HPAPair stride, HPAPair padding, int64_t groups, bool is_rectified, HPATorchError *error);
+  // The same by kernels of our own, for some processors. `depthwise` (or null) is a convolution of each channel alone that comes before, of the
+  // input or of what a rectifier leaves of it. Null without an error where the other way has to be taken.
+  HPAConvolution *(*make_convolution)(HPATensor *weight, HPATensor *bias, HPATensor *depthwise, bool rectifies_input, HPAPair stride, HPAPair padding, int32_t type, HPATorchError *error);
+  // What is returned is the joined output, where there is a place.
+  HPATensor *(*convolve)(HPAConvolution *convolution, HPATensor *input, HPATensor *other, bool is_rectified, HPAChannelPlace place, HPATorchError *error);
   // A pool of 3 x 3 over channels-last images, then the bias (float32, or null) and a rectifier.
-  HPATensor *(*pool_for_inference)(HPATensor *input, int32_t kind, int64_t stride, int64_t padding, bool rounds_up, HPATensor *bias, bool is_rectified, HPATorchError *error);
+  HPATensor *(*pool_for_inference)(HPATensor *input, int32_t kind, int64_t stride, int64_t padding, bool rounds_up, HPATensor *bias, bool is_rectified, HPAChannelPlace place, HPATorchError *error);
+  HPATensor *(*place)(HPATensor *tensor, HPAChannelPlace place, HPATorchError *error);
   HPATensor *(*multilabel_soft_margin_loss)(HPATensor *logits, HPATensor *targets, HPATorchError *error);
   HPATensor *(*binary_cross_entropy_with_logits)(HPATensor *logits, HPATensor *targets, HPATorchError *error);
 

@@ -10,7 +10,7 @@ struct InceptionV4: FeatureMaps {
 
   init(_ path: ParameterPath) throws {
     let features = path / "features"
-    let stem: [any FeatureMaps] = [
+    let stem: [any InceptionPart] = [
       try ConvolutionBlock(features / 0, Network.channels, 32, kernel: 3, stride: 2),
       try ConvolutionBlock(features / 1, 32, 32, kernel: 3),
       try ConvolutionBlock(features / 2, 32, 64, kernel: 3, padding: 1),

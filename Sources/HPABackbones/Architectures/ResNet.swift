@@ -6,15 +6,15 @@ import HPATorch
 /// What differs: four input channels; bottlenecks stride in their 3 x 3 convolution, as in torchvision, whose names the tensors have.
 struct ResNet: FeatureMaps {
   private let stem: NormalizedConvolution
-  private let stages: Chain
+  private let blocks: [ResidualBlock]
 
   init(_ path: ParameterPath, _ shape: ResidualBlock.Shape, depths: [Int]) throws {
     stem = try NormalizedConvolution(path / "conv1", norm: path / "bn1", Network.channels, 64, kernel: 7, stride: 2, padding: 3)
-    stages = try ResidualBlock.stages(path, shape, depths: depths)
+    blocks = try ResidualBlock.stages(path, shape, depths: depths)
   }
 
   func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
-    try stages(HalvingPool(padding: 1)(stem(input, isRectified: true, mode), mode), mode)
+    try blocks.reduce(HalvingPool(padding: 1)(stem(input, isRectified: true, mode), mode)) { try $1($0, mode) }
   }
 }
 
@@ -79,17 +79,16 @@ struct ResidualBlock: FeatureMaps {
   }
 
   /// `layer1` to `layer4`, each half as large and twice as wide as the one before, from a stem of 64 channels.
-  static func stages(_ path: ParameterPath, _ shape: Shape, depths: [Int]) throws -> Chain {
+  static func stages(_ path: ParameterPath, _ shape: Shape, depths: [Int]) throws -> [ResidualBlock] {
     var inputs = 64
-    return Chain(
-      try depths.enumerated().flatMap { stage, depth in
-        try (0..<depth).map { block in
-          let width = 64 << stage
-          defer { inputs = width * shape.expansion }
-          return try ResidualBlock(
-            path / "layer\(stage + 1)" / block, shape, inputs: inputs, width: width, stride: stage > 0 && block == 0 ? 2 : 1)
-        }
-      })
+    return try depths.enumerated().flatMap { stage, depth in
+      try (0..<depth).map { block in
+        let width = 64 << stage
+        defer { inputs = width * shape.expansion }
+        return try ResidualBlock(
+          path / "layer\(stage + 1)" / block, shape, inputs: inputs, width: width, stride: stage > 0 && block == 0 ? 2 : 1)
+      }
+    }
   }
 }
 

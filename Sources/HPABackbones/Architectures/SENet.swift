@@ -6,16 +6,16 @@ import HPATorch
 /// not padded but rounds its size up, and the bottlenecks of SE-ResNet (not those of SE-ResNeXt) stride in their first convolution.
 struct SENet: FeatureMaps {
   private let stem: NormalizedConvolution
-  private let stages: Chain
+  private let blocks: [ResidualBlock]
 
   init(_ path: ParameterPath, _ shape: ResidualBlock.Shape, depths: [Int]) throws {
     let first = path / "layer0"
     stem = try NormalizedConvolution(first / "conv1", norm: first / "bn1", Network.channels, 64, kernel: 7, stride: 2, padding: 3)
-    stages = try ResidualBlock.stages(path, shape, depths: depths)
+    blocks = try ResidualBlock.stages(path, shape, depths: depths)
   }
 
   func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
-    try stages(HalvingPool(roundsUp: true)(stem(input, isRectified: true, mode), mode), mode)
+    try blocks.reduce(HalvingPool(roundsUp: true)(stem(input, isRectified: true, mode), mode)) { try $1($0, mode) }
   }
 }
 

@@ -46,9 +46,11 @@ private struct SeparableConvolution {
   }
 
   func callAsFunction(
-    _ input: Tensor, norm: BatchNorm, adding addend: Tensor? = nil, isRectified: Bool = false, _ mode: ForwardMode
+    _ input: Tensor, rectifiesInput: Bool = false, norm: BatchNorm, adding addend: Tensor? = nil, isRectified: Bool = false,
+    _ mode: ForwardMode
   ) throws -> Tensor {
-    try pointwise(depthwise(input, norm: nil, mode), norm: norm, adding: addend, isRectified: isRectified, mode)
+    try pointwise.ofEachChannel(
+      depthwise, input, rectifiesInput: rectifiesInput, norm: norm, adding: addend, isRectified: isRectified, mode)
   }
 }
 
@@ -96,10 +98,12 @@ private struct Block {
 
   func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
     let beside = shape.stride == 1 ? try shortcut(input, mode) : nil
-    var output = shape.startsWithReLU ? try input.relu() : input
+    var output = input
     for (index, layer) in layers.enumerated() {
       let isLast = index == layers.count - 1
-      output = try layer.convolution(output, norm: layer.norm, adding: isLast ? beside : nil, isRectified: !isLast, mode)
+      output = try layer.convolution(
+        output, rectifiesInput: index == 0 && shape.startsWithReLU, norm: layer.norm, adding: isLast ? beside : nil, isRectified: !isLast,
+        mode)
     }
     guard shape.stride != 1 else { return output }
     return try shortcut(input, adding: HalvingPool(padding: 1)(output, mode), mode)

@@ -71,9 +71,16 @@ public enum ForwardMode {
   /// Running statistics, no dropout.
   case evaluation
   /// The same numbers to the last digits, faster: trained weights that do not change any more.
-  case inference(FusedConvolutions)
+  ///
+  /// The operation that gives a result writes it to the place, where there is one.
+  case inference(FusedConvolutions, into: ChannelPlace? = nil)
   /// The batch's own statistics; dropout where there is a generator to draw it from.
   case training(dropout: RandomGenerator?)
+
+  /// The mode of operations whose results are taken up by others.
+  public var inside: ForwardMode {
+    if case .inference(let fused, _) = self { .inference(fused) } else { self }
+  }
 
   public var isTraining: Bool {
     if case .training = self { true } else { false }

@@ -63,10 +63,13 @@ extension Tensor {
 
   /// A pool of 3 x 3 on a CPU, then the bias (float32) and a rectifier; the result has its channels last.
   func pooledForInference(
-    _ kind: InferencePool, stride: Int, padding: Int, roundsUp: Bool = false, bias: Tensor? = nil, isRectified: Bool = false
+    _ kind: InferencePool, stride: Int, padding: Int, roundsUp: Bool = false, bias: Tensor? = nil, isRectified: Bool = false,
+    into place: ChannelPlace? = nil
   ) throws -> Tensor {
-    try applying(bias) {
-      $0.pool_for_inference(handle, kind.rawValue, Int64(stride), Int64(padding), roundsUp, bias?.handle, isRectified, $1)
+    try place.written { place in
+      try applying(bias) {
+        $0.pool_for_inference(handle, kind.rawValue, Int64(stride), Int64(padding), roundsUp, bias?.handle, isRectified, place, $1)
+      }
     }
   }
 

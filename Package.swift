@@ -58,7 +58,7 @@ let package = Package(
       ]),
     .target(
       name: "CImageCodecs",
-      linkerSettings: [.linkedLibrary("png"), .linkedLibrary("tiff"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
+      linkerSettings: ["png", "tiff", "jpeg", "deflate", "z"].map { .linkedLibrary($0) }),
     // Optimised in debug builds, too, as the room that it works for.
     .target(name: "CSearchKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
     .target(name: "CFaissABI"),

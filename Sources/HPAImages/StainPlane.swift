@@ -10,30 +10,37 @@ struct StainPlane {
 
   /// - Throws: `badData` for a damaged file, or one in which the stain cannot be told.
   init(of id: ImageID, _ stain: Stain, bytes: [UInt8], path: String, channelMap: ChannelMap, range: SampleRange) throws {
-    let image = try ImageFile.decode(bytes, path: path)
-    let (levels, contents) = try Self.levels(of: image, path: path, source: channelMap.source(of: stain), range: range)
-    let kinds = [
-      contents, .notEightBit(image), .lowRange(image, range: range),
-      .wrongFormat(of: try ImageFile.format(of: bytes, path: path), path: path),
-    ]
-    (width, height) = (image.width, image.height)
+    let header = try ImageFile.header(of: bytes, path: path)
+    var kinds: [StainWarning.Kind?] = []
+    if header.format == .jpeg, header.channels == 3 {
+      (levels, kinds) = Self.levels(of: try ImageFile.decode(bytes, header, taking: channelMap.source(of: stain), path: path))
+    } else {
+      let image = try ImageFile.decode(bytes, header, path: path)
+      (levels, kinds) = try Self.levels(of: image, path: path, source: channelMap.source(of: stain), range: range)
+    }
+    kinds.append(.wrongFormat(of: header.format, path: path))
+    (width, height) = (header.width, header.height)
     self.path = path
-    self.levels = levels
     warnings = kinds.compactMap { $0 }.map { StainWarning(id: id, stain: stain, path: path, kind: $0) }
+  }
+
+  private static func levels(of plane: ColourPlane) -> ([UInt8], [StainWarning.Kind?]) {
+    (plane.levels, [.emptyChannel(of: plane) ?? .blank(plane.levels)])
   }
 
   private static func levels(
     of image: RasterImage, path: String, source: ChannelMap.Source, range: SampleRange
-  ) throws -> ([UInt8], StainWarning.Kind?) {
+  ) throws -> ([UInt8], [StainWarning.Kind?]) {
     let bytes = image.bytes(range: range)
+    let depth: [StainWarning.Kind?] = [.notEightBit(image), .lowRange(image, range: range)]
     switch image.channels {
-    case 1: return (bytes, .blank(bytes))
+    case 1: return (bytes, [.blank(bytes)] + depth)
     case 2:
-      let grey = ChannelMap.Source.red.plane(of: bytes, channels: 2)
-      return (grey, .blank(grey))
+      let grey = stride(from: 0, to: bytes.count, by: 2).map { bytes[$0] }
+      return (grey, [.blank(grey)] + depth)
     case 3, 4:
-      let plane = source.plane(of: bytes, channels: image.channels)
-      return (plane, .emptyChannel(of: plane, pixels: bytes, channels: image.channels) ?? .blank(plane))
+      let (plane, contents) = levels(of: source.plane(of: bytes, channels: image.channels))
+      return (plane, contents + depth)
     default:
       throw Failure(
         .badData, "\(image.channels) channels: which of them is the stain cannot be told", at: .file(path),

@@ -98,6 +98,8 @@ let package = Package(
       name: "store-bench", dependencies: ["HPACore", "HPAStore"], path: "Benchmarks/StoreBench", swiftSettings: swiftSettings),
     .executableTarget(
       name: "network-bench", dependencies: ["HPACore", "HPABackbones"], path: "Benchmarks/NetworkBench", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "decode-bench", dependencies: ["HPACore", "HPAImages"], path: "Benchmarks/DecodeBench", swiftSettings: swiftSettings),
 
     // Tests.
     .target(

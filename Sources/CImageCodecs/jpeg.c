@@ -131,7 +131,7 @@ hpa_image_status hpa_read_jpeg(const uint8_t *bytes, size_t count, hpa_image_hea
 }
 
 hpa_image_status hpa_image_decode_jpeg_stain(
-    const uint8_t *bytes, size_t count, const hpa_image_header *header, hpa_stain_source source, uint8_t *levels, uint64_t sums[3],
+    const uint8_t *bytes, size_t count, const hpa_image_header *header, hpa_stain_source source, uint8_t *levels, uint64_t *sums,
     hpa_image_error *error) {
   hpa_image_header expected = *header;
   if (header->channels != 3) return hpa_fail(error, HPA_IMAGE_UNSUPPORTED, "%u channels", header->channels);

@@ -8,7 +8,7 @@ typedef uint16_t words __attribute__((vector_size(32)));
 enum { pixels_together = 16, most_together = 256 };
 
 // Adds up each of the first three channels. A lane holds a channel of every 16th pixel, and at most 256 of them, which fit 16 bits.
-static inline __attribute__((always_inline)) void add_channels(const uint8_t *pixels, size_t count, const size_t channels, uint64_t sums[3]) {
+static inline __attribute__((always_inline)) void add_channels(const uint8_t *pixels, size_t count, const size_t channels, uint64_t *sums) {
   while (count >= pixels_together) {
     words lanes[4] = {0};
     for (int block = 0; block < most_together && count >= pixels_together; block++) {
@@ -58,12 +58,14 @@ static inline __attribute__((always_inline)) void take(
   }
 }
 
-void hpa_take_stain(const uint8_t *pixels, size_t count, size_t channels, hpa_stain_source source, uint8_t *levels, uint64_t sums[3]) {
+// Compiled twice, for baseline x86-64 cannot pick every third byte.
+__attribute__((target_clones("avx2", "default"))) void hpa_take_stain(
+    const uint8_t *pixels, size_t count, size_t channels, hpa_stain_source source, uint8_t *levels, uint64_t *sums) {
   if (channels == 3) {
     take(pixels, count, 3, source, levels);
-    add_channels(pixels, count, 3, sums);
+    if (sums) add_channels(pixels, count, 3, sums);
   } else {
     take(pixels, count, 4, source, levels);
-    add_channels(pixels, count, 4, sums);
+    if (sums) add_channels(pixels, count, 4, sums);
   }
 }

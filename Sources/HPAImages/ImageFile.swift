@@ -68,25 +68,32 @@ public enum ImageFile {
     return RasterImage(width: header.width, height: header.height, channels: header.channels, samples: samples)
   }
 
+  /// The samples as `decode` gives them, written to `target`, which has room for all.
+  ///
+  /// - Throws: `badData`, as `read`; what `target` holds then means nothing.
+  static func decode(_ bytes: [UInt8], _ header: Header, path: String, into target: UnsafeMutableRawPointer?) throws {
+    var (native, error) = (header.native, hpa_image_error())
+    guard hpa_image_decode(bytes, bytes.count, &native, target, &error) == HPA_IMAGE_OK else { throw failure(error, path: path) }
+  }
+
   /// One stain of a JPEG of 3 channels, which is never whole in memory.
   ///
+  /// - Parameter sums: three numbers to which the levels of R, G and B are added, where they are wanted.
   /// - Throws: `badData`, as `read`.
-  static func decode(_ bytes: [UInt8], _ header: Header, taking source: ChannelMap.Source, path: String) throws -> ColourPlane {
-    try ColourPlane(count: header.width * header.height) { levels, sums in
-      var (native, error) = (header.native, hpa_image_error())
-      let status = hpa_image_decode_jpeg_stain(bytes, bytes.count, &native, source.native, levels, sums, &error)
-      guard status == HPA_IMAGE_OK else { throw failure(error, path: path) }
-    }
+  package static func decode(
+    _ bytes: [UInt8], _ header: Header, taking source: ChannelMap.Source, path: String, into levels: UnsafeMutablePointer<UInt8>?,
+    sums: UnsafeMutablePointer<UInt64>?
+  ) throws {
+    var (native, error) = (header.native, hpa_image_error())
+    let status = hpa_image_decode_jpeg_stain(bytes, bytes.count, &native, source.native, levels, sums, &error)
+    guard status == HPA_IMAGE_OK else { throw failure(error, path: path) }
   }
 
   private static func samples<Sample>(of bytes: [UInt8], _ header: Header, count: Int, path: String) throws -> [Sample] {
-    var (native, error) = (header.native, hpa_image_error())
-    let samples = [Sample](unsafeUninitializedCapacity: count) { target, filled in
-      let status = hpa_image_decode(bytes, bytes.count, &native, target.baseAddress, &error)
-      filled = status == HPA_IMAGE_OK ? count : 0
+    try [Sample](unsafeUninitializedCapacity: count) { target, filled in
+      try decode(bytes, header, path: path, into: target.baseAddress)
+      filled = count
     }
-    guard error.status == HPA_IMAGE_OK else { throw failure(error, path: path) }
-    return samples
   }
 
   private static func failure(_ error: hpa_image_error, path: String) -> Failure {

@@ -59,13 +59,13 @@ typedef enum {
 } hpa_stain_source;
 
 // One level a pixel out of `count` interleaved ones of 3 or 4 channels; the fourth (alpha) is not looked at. What R, G and B sum up to is
-// added to `sums`.
-void hpa_take_stain(const uint8_t *pixels, size_t count, size_t channels, hpa_stain_source source, uint8_t *levels, uint64_t sums[3]);
+// added to the three `sums`, unless these are NULL.
+void hpa_take_stain(const uint8_t *pixels, size_t count, size_t channels, hpa_stain_source source, uint8_t *levels, uint64_t *sums);
 
 // Decodes a JPEG of 3 channels as `hpa_image_decode` and `hpa_take_stain` together, row by row: the RGB picture is never whole in memory.
 // `levels` holds width * height bytes.
 hpa_image_status hpa_image_decode_jpeg_stain(
-    const uint8_t *bytes, size_t count, const hpa_image_header *header, hpa_stain_source source, uint8_t *levels, uint64_t sums[3],
+    const uint8_t *bytes, size_t count, const hpa_image_header *header, hpa_stain_source source, uint8_t *levels, uint64_t *sums,
     hpa_image_error *error);
 
 // The encoders hand over `*bytes`, to be released with hpa_image_free. `header->format` is not looked at.
@@ -83,5 +83,8 @@ hpa_image_status hpa_image_encode_jpeg(
     const void *samples, const hpa_image_header *header, int quality, uint8_t **bytes, size_t *count, hpa_image_error *error);
 
 void hpa_image_free(uint8_t *bytes);
+
+// Blocks up to `largest_block` bytes that are freed stay with the process, `most` bytes of them.
+void hpa_keep_freed_memory(size_t largest_block, size_t most);
 
 #endif

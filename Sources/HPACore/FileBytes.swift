@@ -24,9 +24,10 @@ public enum FileBytes {
       while filled < count {
         let got = Foundation.read(handle.fileDescriptor, target.baseAddress! + filled, count - filled)
         if got == 0 { return }
-        if got > 0 { filled += got } else if errno != EINTR {
+        guard got > 0 || errno == EINTR else {
           throw Failure(.inputOutput, "cannot be read: \(String(cString: strerror(errno)))", at: .file(path))
         }
+        filled += max(got, 0)
       }
     }
   }

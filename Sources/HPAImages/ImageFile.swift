@@ -119,8 +119,8 @@ extension ImageFile.Header {
 
   fileprivate var native: hpa_image_header {
     hpa_image_header(
-      format: format == .png ? HPA_IMAGE_PNG : format == .tiff ? HPA_IMAGE_TIFF : HPA_IMAGE_JPEG, width: UInt32(width), height: UInt32(height),
-      channels: UInt32(channels), bits: UInt32(bits))
+      format: format == .png ? HPA_IMAGE_PNG : format == .tiff ? HPA_IMAGE_TIFF : HPA_IMAGE_JPEG, width: UInt32(width),
+      height: UInt32(height), channels: UInt32(channels), bits: UInt32(bits))
   }
 }
 

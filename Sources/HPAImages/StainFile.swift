@@ -15,7 +15,8 @@ struct StainFile: Sendable {
 
   /// Fills `target`, (height, width), with the levels of the stain, resized where the picture has other sides.
   func read(
-    source: ChannelMap.Source, range: SampleRange, method: Resize.Method, into target: UnsafeMutableBufferPointer<UInt8>, width: Int, height: Int
+    source: ChannelMap.Source, range: SampleRange, method: Resize.Method, into target: UnsafeMutableBufferPointer<UInt8>, width: Int,
+    height: Int
   ) throws {
     if (width, height) == (header.width, header.height) { return try decode(source: source, range: range, into: target) }
     let levels = try [UInt8](unsafeUninitializedCapacity: header.width * header.height) { levels, filled in

@@ -27,7 +27,9 @@ private struct RowsAsPNG {
     // Five filters, and one that is none.
     for start in stride(from: 0, to: rows.count, by: rowBytes) { rows[start] %= 6 }
     add("IHDR", Self.number(rowBytes - 1, 4) + Self.number(rows.count / rowBytes, 4) + [8, 0, 0, 0, 0])
-    let data = [0x78, 0x01, 0x01] + Self.littleEndian(rows.count) + Self.littleEndian(~rows.count) + rows + Self.number(Self.adler32(rows), 4)
+    // One block, stored as it is.
+    let block = [0x01] + Self.littleEndian(rows.count) + Self.littleEndian(~rows.count) + rows
+    let data = [0x78, 0x01] + block + Self.number(Self.adler32(rows), 4)
     for part in [data.prefix(data.count / 3), data.dropFirst(data.count / 3)] { add("IDAT", Array(part)) }
     add("IEND", [])
   }

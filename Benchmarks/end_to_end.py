@@ -1,7 +1,7 @@
 """Stain PNGs on disk to features in a store: `hpa-feat extract` against OpenCV or Pillow + DataLoader + PyTorch + h5py, on the same weights: make bench
 
 HPA_BENCH_IMAGES (64) images of 512 x 512, pieces of real fields where these lie beside the checkout (../shared/data/images), else made up. PyTorch runs in each
-way of WAYS, with four images at a time and one; its start, compilation and first batch are not counted. Of hpa-feat, the time for a few images is
+way of WAYS, with four images at a time and one; its imports, compilation and first batch are not counted, but the start of the DataLoader's processes is. Of hpa-feat, the time for a few images is
 taken from the time for all: that is its start as well. Rounds (HPA_BENCH_ROUNDS, 2) follow one another and the table shows medians. Features of all
 programs must point the same way. HPA_BENCH_NETWORKS names other networks than inceptionv3.
 """

@@ -58,7 +58,7 @@ let package = Package(
       ]),
     .target(
       name: "CImageCodecs",
-      linkerSettings: [.linkedLibrary("png"), .linkedLibrary("tiff"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
+      linkerSettings: ["png", "tiff", "jpeg", "deflate", "z"].map { .linkedLibrary($0) }),
     // Optimised in debug builds, too, as the room that it works for.
     .target(name: "CSearchKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
     .target(name: "CFaissABI"),
@@ -98,6 +98,8 @@ let package = Package(
       name: "store-bench", dependencies: ["HPACore", "HPAStore"], path: "Benchmarks/StoreBench", swiftSettings: swiftSettings),
     .executableTarget(
       name: "network-bench", dependencies: ["HPACore", "HPABackbones"], path: "Benchmarks/NetworkBench", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "decode-bench", dependencies: ["HPACore", "HPAImages"], path: "Benchmarks/DecodeBench", swiftSettings: swiftSettings),
 
     // Tests.
     .target(

@@ -77,6 +77,10 @@ def pictures():
     out = io.BytesIO()
     grey.save(out, "PNG", transparency=7, dpi=(72, 72), icc_profile=bytes(200))
     seed("png", "transparent.png", out.getvalue())
+    # A width less one, and filtered rows of every filter: what the target lays into a PNG.
+    for width in [1, 15, 16, 17, 40, 256]:
+        rows = [bytes([row % 5]) + random.integers(0, 256, width, "u1").tobytes() for row in range(33)]
+        seed("png", f"rows-{width}", bytes([width - 1]) + b"".join(rows))
     for file in sorted(shared.glob("images/*/*"))[:24]:
         piece = Image.open(file)
         piece = piece.crop((700, 700, 748, 748))

@@ -87,6 +87,10 @@ hpa_image_status hpa_check_size(const hpa_image_header *header, size_t count, si
 
 size_t hpa_row_bytes(const hpa_image_header *header) { return (size_t)header->width * header->channels * header->bits / 8; }
 
+uint32_t hpa_big_endian(const uint8_t *bytes) {
+  return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
 bool hpa_same_header(const hpa_image_header *left, const hpa_image_header *right) {
   return left->format == right->format && left->width == right->width && left->height == right->height &&
          left->channels == right->channels && left->bits == right->bits;

@@ -27,10 +27,16 @@ hpa_image_status hpa_check_size(const hpa_image_header *header, size_t count, si
 
 size_t hpa_row_bytes(const hpa_image_header *header);
 
+uint32_t hpa_big_endian(const uint8_t *bytes);
+
 // One reader a format. `samples` is NULL where only the header is wanted.
 hpa_image_status hpa_read_png(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error);
 hpa_image_status hpa_read_tiff(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error);
 hpa_image_status hpa_read_jpeg(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error);
+
+// Decodes a PNG as stains are, 8-bit grey and not interlaced, several times as fast as libpng. False where it is another one, or anything is
+// wrong or odd: then `hpa_read_png` reads it or says what is wrong.
+bool hpa_read_plain_png(const uint8_t *bytes, size_t count, const hpa_image_header *header, uint8_t *samples);
 
 // True where the header read from the bytes is the one that the caller sized its buffer by.
 bool hpa_same_header(const hpa_image_header *left, const hpa_image_header *right);

@@ -59,8 +59,32 @@ static struct jpeg_error_mgr *prepare(jpeg_session *session) {
   return manager;
 }
 
+// Where the rows go: whole into `samples`, or as levels of a stain; nowhere while both are NULL.
+typedef struct {
+  uint8_t *samples;
+  uint8_t *levels;
+  hpa_stain_source source;
+  uint64_t *sums;
+} jpeg_output;
+
+// A row for libjpeg to write to. It starts at an odd address, for libjpeg-turbo writes aligned rows past the caches, from where they would
+// have to be fetched again.
+static JSAMPROW row_aside(j_decompress_ptr codec, const hpa_image_header *header) {
+  return (JSAMPROW)codec->mem->alloc_large((j_common_ptr)codec, JPOOL_IMAGE, hpa_row_bytes(header) + 1) + 1;
+}
+
+static void read_rows(j_decompress_ptr codec, const hpa_image_header *header, const jpeg_output *output) {
+  JSAMPROW aside = output->levels ? row_aside(codec, header) : NULL;
+  while (codec->output_scanline < codec->output_height) {
+    size_t place = codec->output_scanline;
+    JSAMPROW row = aside ? aside : output->samples + place * hpa_row_bytes(header);
+    jpeg_read_scanlines(codec, &row, 1);
+    if (aside) hpa_take_stain(row, header->width, header->channels, output->source, output->levels + place * header->width, output->sums);
+  }
+}
+
 static hpa_image_status read_with(
-    jpeg_session *session, j_decompress_ptr codec, const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples) {
+    jpeg_session *session, j_decompress_ptr codec, const uint8_t *bytes, size_t count, hpa_image_header *header, const jpeg_output *output) {
   if (setjmp(session->jump)) return session->error->status;
   jpeg_create_decompress(codec);
   codec->mem->max_memory_to_use = HPA_IMAGE_MAX_BYTES;
@@ -83,26 +107,35 @@ static hpa_image_status read_with(
   size_t least = codec->arith_code ? 0 : (size_t)found.width * found.height / most_pixels_per_byte;
   status = hpa_check_size(&found, count, least, session->error);
   if (status != HPA_IMAGE_OK) return status;
-  if (!samples) {
+  if (!output->samples && !output->levels) {
     *header = found;
     return HPA_IMAGE_OK;
   }
   if (!hpa_same_header(&found, header)) return hpa_fail(session->error, HPA_IMAGE_DAMAGED, "the header is not the one that was probed");
   jpeg_start_decompress(codec);
-  while (codec->output_scanline < codec->output_height) {
-    JSAMPROW row = (JSAMPROW)samples + codec->output_scanline * hpa_row_bytes(header);
-    jpeg_read_scanlines(codec, &row, 1);
-  }
+  read_rows(codec, header, output);
   jpeg_finish_decompress(codec);
   return HPA_IMAGE_OK;
 }
 
-hpa_image_status hpa_read_jpeg(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error) {
+static hpa_image_status read_to(const uint8_t *bytes, size_t count, hpa_image_header *header, jpeg_output output, hpa_image_error *error) {
   jpeg_session session = {.error = error, .progress = {.progress_monitor = on_progress}};
   struct jpeg_decompress_struct codec = {.err = prepare(&session)};
-  hpa_image_status status = read_with(&session, &codec, bytes, count, header, samples);
+  hpa_image_status status = read_with(&session, &codec, bytes, count, header, &output);
   jpeg_destroy_decompress(&codec);
   return status;
+}
+
+hpa_image_status hpa_read_jpeg(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error) {
+  return read_to(bytes, count, header, (jpeg_output){.samples = samples}, error);
+}
+
+hpa_image_status hpa_image_decode_jpeg_stain(
+    const uint8_t *bytes, size_t count, const hpa_image_header *header, hpa_stain_source source, uint8_t *levels, uint64_t *sums,
+    hpa_image_error *error) {
+  hpa_image_header expected = *header;
+  if (header->channels != 3) return hpa_fail(error, HPA_IMAGE_UNSUPPORTED, "%u channels", header->channels);
+  return read_to(bytes, count, &expected, (jpeg_output){.levels = levels, .source = source, .sums = sums}, error);
 }
 
 // libjpeg's own memory destination loses track of its buffer when an error jumps out, so here is one that does not.

@@ -46,10 +46,6 @@ static void use_machine_order(png_structp png) {
   if (*(const uint8_t *)&one == 1) png_set_swap(png);
 }
 
-static uint32_t big_endian(const uint8_t *bytes) {
-  return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
-
 static bool point_at_rows(png_session *session, const hpa_image_header *header, const void *samples) {
   session->rows = malloc(header->height * sizeof(png_bytep));
   if (!session->rows) return false;
@@ -91,8 +87,9 @@ static hpa_image_status read_with(png_session *session, hpa_image_header *header
 
 hpa_image_status hpa_read_png(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error) {
   if (count < 33) return hpa_fail(error, HPA_IMAGE_DAMAGED, "the file ends within its header");
-  hpa_image_status status = hpa_check_sides(big_endian(bytes + 16), big_endian(bytes + 20), error);
+  hpa_image_status status = hpa_check_sides(hpa_big_endian(bytes + 16), hpa_big_endian(bytes + 20), error);
   if (status != HPA_IMAGE_OK) return status;
+  if (samples && hpa_read_plain_png(bytes, count, header, samples)) return HPA_IMAGE_OK;
   png_session session = {.memory = {.bytes = (uint8_t *)bytes, .count = count}, .error = error};
   session.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &session, on_error, on_warning);
   if (session.png) session.info = png_create_info_struct(session.png);

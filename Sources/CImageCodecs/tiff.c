@@ -161,19 +161,26 @@ static void place(
   }
 }
 
+// Strips of interleaved samples are decoded to where they belong; those of separate planes by way of `block`.
 static hpa_image_status read_strips(TIFF *tiff, tiff_session *session, const tiff_layout *layout, uint8_t *samples, uint8_t *block) {
   uint32_t width = layout->header.width, height = layout->header.height, rows_per_strip = height;
+  size_t row_bytes = (size_t)width * layout->stored_channels * layout->header.bits / 8;
   TIFFGetFieldDefaulted(tiff, TIFFTAG_ROWSPERSTRIP, &rows_per_strip);
   if (rows_per_strip == 0) return damaged(session, "strips of no rows");
   if (rows_per_strip > height) rows_per_strip = height;
-  uint16_t planes = layout->planar == PLANARCONFIG_SEPARATE ? layout->stored_channels : 1;
+  uint16_t planes = block ? layout->stored_channels : 1;
   for (uint16_t plane = 0; plane < planes; plane++) {
     for (uint32_t top = 0; top < height; top += rows_per_strip) {
       uint32_t rows = height - top < rows_per_strip ? height - top : rows_per_strip;
+      uint8_t *target = block ? block : samples + top * row_bytes;
       tmsize_t expected = TIFFVStripSize(tiff, rows);
-      tmsize_t got = TIFFReadEncodedStrip(tiff, TIFFComputeStrip(tiff, top, plane), block, expected);
+      if (!block) {
+        if ((size_t)expected != rows * row_bytes) return damaged(session, "strips or tiles of no sensible size");
+        memset(target, 0, (size_t)expected);
+      }
+      tmsize_t got = TIFFReadEncodedStrip(tiff, TIFFComputeStrip(tiff, top, plane), target, expected);
       if (got != expected) return damaged(session, "a strip is shorter than it should be");
-      place(block, width, rows, width, top, 0, plane, layout, samples);
+      if (block) place(block, width, rows, width, top, 0, plane, layout, samples);
     }
   }
   return HPA_IMAGE_OK;
@@ -236,9 +243,10 @@ static hpa_image_status expand_palette(TIFF *tiff, tiff_session *session, const 
 }
 
 static hpa_image_status read_samples(TIFF *tiff, tiff_session *session, const tiff_layout *layout, size_t size, void *samples) {
-  // Zeros, for a decoder that stops early must not let the memory's past show.
-  uint8_t *block = calloc(1, size);
-  if (!block) return hpa_fail(session->error, HPA_IMAGE_OUT_OF_MEMORY, "out of memory");
+  // Decoders that stop early must not let the memory's past show: so zeros here, and for strips that need no block.
+  bool needs_block = TIFFIsTiled(tiff) || layout->planar == PLANARCONFIG_SEPARATE;
+  uint8_t *block = needs_block ? calloc(1, size) : NULL;
+  if (needs_block && !block) return hpa_fail(session->error, HPA_IMAGE_OUT_OF_MEMORY, "out of memory");
   hpa_image_status status = TIFFIsTiled(tiff) ? read_tiles(tiff, session, layout, samples, block) : read_strips(tiff, session, layout, samples, block);
   free(block);
   if (status != HPA_IMAGE_OK) return status;

@@ -1,6 +1,7 @@
 public import ArgumentParser
 import Foundation
 import HPACore
+import HPAImages
 
 /// The program: its verbs, and what every failure of theirs looks like to the shell.
 public struct HPAFeat: ParsableCommand {
@@ -40,6 +41,7 @@ public struct HPAFeat: ParsableCommand {
   /// Runs the program with the process's arguments and ends it with a sysexits code.
   public static func run() -> Never {
     Interruption.listen()
+    FreedMemory.keep()
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -6,10 +6,29 @@ public enum FileBytes {
   public static func read(_ path: String) throws -> [UInt8] {
     let handle = try open(path)
     defer { try? handle.close() }
-    do {
-      return [UInt8](try handle.readToEnd() ?? Data())
-    } catch {
-      throw Failure(.inputOutput, "cannot be read: \(systemMessage(error))", at: .file(path))
+    let size = (try? handle.seekToEnd()).map(Int.init) ?? 0
+    _ = try? handle.seek(toOffset: 0)
+    var bytes = try next(size + 1, of: handle, path: path)
+    if bytes.count <= size { return bytes }
+    // What has no size, such as a pipe, or grows while it is read.
+    while true {
+      let more = try next(1 << 16, of: handle, path: path)
+      if more.isEmpty { return bytes }
+      bytes += more
+    }
+  }
+
+  /// Up to `count` bytes, fewer only at the end.
+  private static func next(_ count: Int, of handle: FileHandle, path: String) throws -> [UInt8] {
+    try [UInt8](unsafeUninitializedCapacity: count) { target, filled in
+      while filled < count {
+        let got = Foundation.read(handle.fileDescriptor, target.baseAddress! + filled, count - filled)
+        if got == 0 { return }
+        guard got > 0 || errno == EINTR else {
+          throw Failure(.inputOutput, "cannot be read: \(String(cString: strerror(errno)))", at: .file(path))
+        }
+        filled += max(got, 0)
+      }
     }
   }
 

@@ -18,14 +18,15 @@ public final class BatchLoader: PixelBatchSource, Sendable {
     public var dropsLast: Bool
     public var unreadable: Unreadable
 
+    /// - Parameter prefetch: nil takes as many batches as give every thread an image, and two at least.
     public init(
-      batchSize: Int, size: Int, threads: Int = Parallel.availableThreads, prefetch: Int = 2, dropsLast: Bool = false,
+      batchSize: Int, size: Int, threads: Int = Parallel.availableThreads, prefetch: Int? = nil, dropsLast: Bool = false,
       unreadable: Unreadable = .fail
     ) {
       self.batchSize = batchSize
       self.size = size
       self.threads = threads
-      self.prefetch = prefetch
+      self.prefetch = prefetch ?? max(2, 1 + threads / max(1, batchSize))
       self.dropsLast = dropsLast
       self.unreadable = unreadable
     }

@@ -1,3 +1,4 @@
+import CImageCodecs
 public import HPACore
 
 /// How each of the four stains is taken from a file that is an RGB picture, as those of HPAv18 are. Grey files need no map.
@@ -57,35 +58,39 @@ public struct ChannelMap: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension ChannelMap.Source {
+  var native: hpa_stain_source {
+    switch self {
+    case .red: HPA_STAIN_RED
+    case .green: HPA_STAIN_GREEN
+    case .blue: HPA_STAIN_BLUE
+    case .meanOfRedAndGreen: HPA_STAIN_MEAN_OF_RED_AND_GREEN
+    case .luma: HPA_STAIN_LUMA
+    case .brightest: HPA_STAIN_BRIGHTEST
+    }
+  }
+
   /// One plane out of interleaved pixels.
   ///
-  /// - Parameter channels: samples a pixel in `pixels`, at least 3; those after the third (alpha) are not looked at.
-  func plane(of pixels: [UInt8], channels: Int) -> [UInt8] {
+  /// - Parameter channels: samples a pixel in `pixels`, 3 or 4; the fourth (alpha) is not looked at.
+  func plane(of pixels: [UInt8], channels: Int) -> ColourPlane {
     let count = pixels.count / channels
-    return [UInt8](unsafeUninitializedCapacity: count) { plane, filled in
-      pixels.withUnsafeBufferPointer { pixels in
-        switch self {
-        case .red: for index in 0..<count { plane[index] = pixels[index &* channels] }
-        case .green: for index in 0..<count { plane[index] = pixels[index &* channels &+ 1] }
-        case .blue: for index in 0..<count { plane[index] = pixels[index &* channels &+ 2] }
-        case .meanOfRedAndGreen:
-          for index in 0..<count {
-            plane[index] = UInt8(
-              truncatingIfNeeded: (UInt32(pixels[index &* channels]) &+ UInt32(pixels[index &* channels &+ 1]) &+ 1) &>> 1)
-          }
-        case .luma:
-          for index in 0..<count {
-            let (red, green) = (UInt32(pixels[index &* channels]), UInt32(pixels[index &* channels &+ 1]))
-            let blue = UInt32(pixels[index &* channels &+ 2])
-            plane[index] = UInt8(truncatingIfNeeded: (red &* 19595 &+ green &* 38470 &+ blue &* 7471 &+ 32768) &>> 16)
-          }
-        case .brightest:
-          for index in 0..<count {
-            plane[index] = Swift.max(pixels[index &* channels], pixels[index &* channels &+ 1], pixels[index &* channels &+ 2])
-          }
-        }
-      }
+    return ColourPlane(count: count) { levels, sums in hpa_take_stain(pixels, count, channels, native, levels, sums) }
+  }
+}
+
+/// A stain out of an RGB picture, and what the picture's channels hold.
+struct ColourPlane {
+  let levels: [UInt8]
+  /// The mean levels of R, G and B.
+  let means: [Double]
+
+  /// - Parameter fill: writes `count` levels, and adds each channel's levels to one of three sums.
+  init(count: Int, _ fill: (UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt64>?) throws -> Void) rethrows {
+    var sums: [UInt64] = [0, 0, 0]
+    levels = try [UInt8](unsafeUninitializedCapacity: count) { target, filled in
+      try sums.withUnsafeMutableBufferPointer { try fill(target.baseAddress, $0.baseAddress) }
       filled = count
     }
+    means = sums.map { Double($0) / Double(count) }
   }
 }

@@ -46,43 +46,54 @@ public enum ImageFile {
   /// The header of a file whose bytes are at hand.
   ///
   /// - Throws: `badData`, as `read`.
-  public static func header(of bytes: [UInt8], path: String) throws -> Header { try probe(bytes, path: path).header }
+  public static func header(of bytes: [UInt8], path: String) throws -> Header {
+    var (native, error) = (hpa_image_header(), hpa_image_error())
+    guard hpa_image_probe(bytes, bytes.count, &native, &error) == HPA_IMAGE_OK else { throw failure(error, path: path) }
+    return Header(native)
+  }
 
   /// - Parameter path: the name that a failure points at.
   /// - Throws: `badData`, as `read`.
   public static func decode(_ bytes: [UInt8], path: String) throws -> RasterImage {
-    var (header, native) = try probe(bytes, path: path)
+    try decode(bytes, header(of: bytes, path: path), path: path)
+  }
+
+  /// - Parameter header: that of the same bytes.
+  /// - Throws: `badData`, as `read`.
+  static func decode(_ bytes: [UInt8], _ header: Header, path: String) throws -> RasterImage {
     let count = header.width * header.height * header.channels
-    let samples: RasterImage.Samples
-    if header.bits == 16 {
-      samples = .words(try decode(bytes, &native, count: count, path: path))
-    } else {
-      samples = .bytes(try decode(bytes, &native, count: count, path: path))
-    }
+    let samples: RasterImage.Samples =
+      header.bits == 16
+      ? .words(try samples(of: bytes, header, count: count, path: path)) : .bytes(try samples(of: bytes, header, count: count, path: path))
     return RasterImage(width: header.width, height: header.height, channels: header.channels, samples: samples)
   }
 
-  /// - Throws: `badData`, as `read`.
-  static func format(of bytes: [UInt8], path: String) throws -> Format { try header(of: bytes, path: path).format }
-
-  private static func decode<Sample>(_ bytes: [UInt8], _ header: inout hpa_image_header, count: Int, path: String) throws -> [Sample] {
-    var error = hpa_image_error()
-    let samples = [Sample](unsafeUninitializedCapacity: count) { target, filled in
-      let status = hpa_image_decode(bytes, bytes.count, &header, target.baseAddress, &error)
-      filled = status == HPA_IMAGE_OK ? count : 0
-    }
-    guard error.status == HPA_IMAGE_OK else { throw failure(error, path: path) }
-    return samples
+  /// The samples as `decode` gives them, written to `target`, which has room for all.
+  ///
+  /// - Throws: `badData`, as `read`; what `target` holds then means nothing.
+  static func decode(_ bytes: [UInt8], _ header: Header, path: String, into target: UnsafeMutableRawPointer?) throws {
+    var (native, error) = (header.native, hpa_image_error())
+    guard hpa_image_decode(bytes, bytes.count, &native, target, &error) == HPA_IMAGE_OK else { throw failure(error, path: path) }
   }
 
-  private static func probe(_ bytes: [UInt8], path: String) throws -> (header: Header, native: hpa_image_header) {
-    var native = hpa_image_header()
-    var error = hpa_image_error()
-    guard hpa_image_probe(bytes, bytes.count, &native, &error) == HPA_IMAGE_OK else { throw failure(error, path: path) }
-    let format: Format = native.format == HPA_IMAGE_PNG ? .png : native.format == HPA_IMAGE_TIFF ? .tiff : .jpeg
-    let header = Header(
-      format: format, width: Int(native.width), height: Int(native.height), channels: Int(native.channels), bits: Int(native.bits))
-    return (header, native)
+  /// One stain of a JPEG of 3 channels, which is never whole in memory.
+  ///
+  /// - Parameter sums: three numbers to which the levels of R, G and B are added, where they are wanted.
+  /// - Throws: `badData`, as `read`.
+  package static func decode(
+    _ bytes: [UInt8], _ header: Header, taking source: ChannelMap.Source, path: String, into levels: UnsafeMutablePointer<UInt8>?,
+    sums: UnsafeMutablePointer<UInt64>?
+  ) throws {
+    var (native, error) = (header.native, hpa_image_error())
+    let status = hpa_image_decode_jpeg_stain(bytes, bytes.count, &native, source.native, levels, sums, &error)
+    guard status == HPA_IMAGE_OK else { throw failure(error, path: path) }
+  }
+
+  private static func samples<Sample>(of bytes: [UInt8], _ header: Header, count: Int, path: String) throws -> [Sample] {
+    try [Sample](unsafeUninitializedCapacity: count) { target, filled in
+      try decode(bytes, header, path: path, into: target.baseAddress)
+      filled = count
+    }
   }
 
   private static func failure(_ error: hpa_image_error, path: String) -> Failure {
@@ -96,6 +107,20 @@ public enum ImageFile {
       default: ("is damaged or cut off: \(detail)", "Fetch the file again.")
       }
     return Failure(error.status == HPA_IMAGE_OUT_OF_MEMORY ? .unavailable : .badData, message, at: .file(path), cure: cure)
+  }
+}
+
+extension ImageFile.Header {
+  fileprivate init(_ native: hpa_image_header) {
+    format = native.format == HPA_IMAGE_PNG ? .png : native.format == HPA_IMAGE_TIFF ? .tiff : .jpeg
+    (width, height) = (Int(native.width), Int(native.height))
+    (channels, bits) = (Int(native.channels), Int(native.bits))
+  }
+
+  fileprivate var native: hpa_image_header {
+    hpa_image_header(
+      format: format == .png ? HPA_IMAGE_PNG : format == .tiff ? HPA_IMAGE_TIFF : HPA_IMAGE_JPEG, width: UInt32(width),
+      height: UInt32(height), channels: UInt32(channels), bits: UInt32(bits))
   }
 }
 

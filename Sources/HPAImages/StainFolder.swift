@@ -83,25 +83,52 @@ public struct StainFolder: Sendable {
 
   /// The four stains of an image, (4, height, width).
   ///
+  /// - Parameter threads: how many of the stains are decoded at a time; 1 where images are read on several threads already.
   /// - Throws: `missingInput` for a stain that is not there; `badData` for two files for one stain, a damaged file, or sizes that differ.
-  public func stack(of id: ImageID, channelMap: ChannelMap = .rgbr, range: SampleRange = .full) throws -> PixelStack {
-    try read(id, channelMap: channelMap, range: range).stack
+  public func stack(
+    of id: ImageID, channelMap: ChannelMap = .rgbr, range: SampleRange = .full, threads: Int = Parallel.availableThreads
+  ) throws -> PixelStack {
+    try stack(of: id, size: nil, method: .linear, channelMap, range, threads: threads)
   }
 
   /// The same, resized to (4, size, size).
   public func stack(
-    of id: ImageID, size: Int, method: Resize.Method = .linear, channelMap: ChannelMap = .rgbr, range: SampleRange = .full
+    of id: ImageID, size: Int, method: Resize.Method = .linear, channelMap: ChannelMap = .rgbr, range: SampleRange = .full,
+    threads: Int = Parallel.availableThreads
   ) throws -> PixelStack {
-    try stack(of: id, channelMap: channelMap, range: range).resized(to: size, method: method)
+    try stack(of: id, size: size, method: method, channelMap, range, threads: threads)
   }
 
-  /// The same as `stack`, with the warnings.
-  public func read(_ id: ImageID, channelMap: ChannelMap = .rgbr, range: SampleRange = .full) throws -> Image {
-    // All names first: a missing file should be told before seconds of decoding.
-    let files = try Stain.allCases.map { try file(of: id, $0) }
-    let planes = try zip(Stain.allCases, files).map { stain, file in
-      try StainPlane(of: id, stain, bytes: try FileBytes.read(file), path: file, channelMap: channelMap, range: range)
+  /// Every stain is decoded, and resized, straight to its place in the stack.
+  private func stack(
+    of id: ImageID, size: Int?, method: Resize.Method, _ channelMap: ChannelMap, _ range: SampleRange, threads: Int
+  ) throws -> PixelStack {
+    let files = try files(of: id)
+    let stains = try Parallel.map(count: files.count, threads: threads) { try StainFile(files[$0]) }
+    try StainFile.checkSizes(of: id, stains.map { ($0.path, $0.header.width, $0.header.height) })
+    let (height, width) = (size ?? stains[0].header.height, size ?? stains[0].header.width)
+    let pixels = try [UInt8](unsafeUninitializedCapacity: stains.count * height * width) { pixels, filled in
+      filled = stains.count * height * width
+      // Each call writes to a part of its own.
+      nonisolated(unsafe) let pixels = pixels
+      _ = try Parallel.map(count: stains.count, threads: threads) { index in
+        let place = UnsafeMutableBufferPointer(rebasing: pixels[index * height * width..<(index + 1) * height * width])
+        try stains[index].read(
+          source: channelMap.source(of: Stain.allCases[index]), range: range, method: method, into: place, width: width, height: height)
+      }
     }
-    return try Image(of: id, planes)
+    return PixelStack(height: height, width: width, pixels: pixels)
   }
+
+  /// The pixels of `stack`, with the warnings.
+  public func read(_ id: ImageID, channelMap: ChannelMap = .rgbr, range: SampleRange = .full) throws -> Image {
+    try Image(
+      of: id,
+      zip(Stain.allCases, files(of: id)).map { stain, file in
+        try StainPlane(of: id, stain, bytes: try FileBytes.read(file), path: file, channelMap: channelMap, range: range)
+      })
+  }
+
+  /// All names before any is read: a missing file should be told before seconds of decoding.
+  private func files(of id: ImageID) throws -> [String] { try Stain.allCases.map { try file(of: id, $0) } }
 }

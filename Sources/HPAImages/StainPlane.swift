@@ -1,7 +1,7 @@
 import HPACore
 
 /// One stain as read: its levels, and what was odd about its file.
-struct StainPlane {
+struct StainPlane: Sendable {
   let path: String
   let width: Int
   let height: Int
@@ -10,30 +10,42 @@ struct StainPlane {
 
   /// - Throws: `badData` for a damaged file, or one in which the stain cannot be told.
   init(of id: ImageID, _ stain: Stain, bytes: [UInt8], path: String, channelMap: ChannelMap, range: SampleRange) throws {
-    let image = try ImageFile.decode(bytes, path: path)
-    let (levels, contents) = try Self.levels(of: image, path: path, source: channelMap.source(of: stain), range: range)
-    let kinds = [
-      contents, .notEightBit(image), .lowRange(image, range: range),
-      .wrongFormat(of: try ImageFile.format(of: bytes, path: path), path: path),
-    ]
-    (width, height) = (image.width, image.height)
+    let header = try ImageFile.header(of: bytes, path: path)
+    let (levels, kinds) =
+      if header.format == .jpeg, header.channels == 3 {
+        Self.levels(
+          of: try ColourPlane(count: header.width * header.height) { levels, sums in
+            try ImageFile.decode(bytes, header, taking: channelMap.source(of: stain), path: path, into: levels, sums: sums)
+          })
+      } else {
+        try Self.levels(
+          of: try ImageFile.decode(bytes, header, path: path), path: path, source: channelMap.source(of: stain), range: range)
+      }
+    (width, height) = (header.width, header.height)
     self.path = path
     self.levels = levels
-    warnings = kinds.compactMap { $0 }.map { StainWarning(id: id, stain: stain, path: path, kind: $0) }
+    warnings = (kinds + [.wrongFormat(of: header.format, path: path)]).compactMap { $0 }
+      .map { StainWarning(id: id, stain: stain, path: path, kind: $0) }
   }
 
-  private static func levels(
+  private static func levels(of plane: ColourPlane) -> (levels: [UInt8], contents: [StainWarning.Kind?]) {
+    (plane.levels, [.emptyChannel(of: plane) ?? .blank(plane.levels)])
+  }
+
+  /// - Throws: `badData` where the stain cannot be told.
+  static func levels(
     of image: RasterImage, path: String, source: ChannelMap.Source, range: SampleRange
-  ) throws -> ([UInt8], StainWarning.Kind?) {
+  ) throws -> (levels: [UInt8], contents: [StainWarning.Kind?]) {
     let bytes = image.bytes(range: range)
+    let depth: [StainWarning.Kind?] = [.notEightBit(image), .lowRange(image, range: range)]
     switch image.channels {
-    case 1: return (bytes, .blank(bytes))
+    case 1: return (bytes, [.blank(bytes)] + depth)
     case 2:
-      let grey = ChannelMap.Source.red.plane(of: bytes, channels: 2)
-      return (grey, .blank(grey))
+      let grey = stride(from: 0, to: bytes.count, by: 2).map { bytes[$0] }
+      return (grey, [.blank(grey)] + depth)
     case 3, 4:
-      let plane = source.plane(of: bytes, channels: image.channels)
-      return (plane, .emptyChannel(of: plane, pixels: bytes, channels: image.channels) ?? .blank(plane))
+      let (plane, contents) = levels(of: source.plane(of: bytes, channels: image.channels))
+      return (plane, contents + depth)
     default:
       throw Failure(
         .badData, "\(image.channels) channels: which of them is the stain cannot be told", at: .file(path),
@@ -48,14 +60,9 @@ extension StainFolder.Image {
   /// - Throws: `badData` where their sizes differ.
   init(of id: ImageID, _ planes: [StainPlane]) throws(Failure) {
     let first = planes[0]
-    if let other = planes.first(where: { $0.width != first.width || $0.height != first.height }) {
-      throw Failure(
-        .badData,
-        "the stains differ in size: \(first.path) is \(first.width) x \(first.height), \(other.path) is \(other.width) x \(other.height)",
-        at: .file(other.path, id: id.text), cure: "All four stains must be of one field at one size. Fetch them again.")
-    }
+    try StainFile.checkSizes(of: id, planes.map { ($0.path, $0.width, $0.height) })
     var pixels: [UInt8] = []
-    pixels.reserveCapacity(4 * first.width * first.height)
+    pixels.reserveCapacity(planes.count * first.width * first.height)
     for plane in planes { pixels += plane.levels }
     stack = PixelStack(height: first.height, width: first.width, pixels: pixels)
     warnings = planes.flatMap(\.warnings) + [StainWarning.notSquare(id, first)].compactMap { $0 }

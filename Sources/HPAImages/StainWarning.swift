@@ -44,13 +44,11 @@ extension StainWarning.Kind: CustomStringConvertible {
 
 extension StainWarning.Kind {
   /// The warning for a channel that keeps under a quarter of what another channel of the file holds.
-  static func emptyChannel(of plane: [UInt8], pixels: [UInt8], channels: Int) -> Self? {
-    let count = Double(plane.count)
-    let mean = Double(sum(plane, from: 0, by: 1)) / count
-    let means = (0..<3).map { Double(sum(pixels, from: $0, by: channels)) / count }
-    let brightest = means.indices.max { means[$0] < means[$1] } ?? 0
-    guard mean * 4 < means[brightest] else { return nil }
-    return .emptyChannel(mean: mean, brightest: ["R", "G", "B"][brightest], brightestMean: means[brightest])
+  static func emptyChannel(of plane: ColourPlane) -> Self? {
+    let mean = Double(sum(plane.levels)) / Double(plane.levels.count)
+    let brightest = plane.means.indices.max { plane.means[$0] < plane.means[$1] } ?? 0
+    guard mean * 4 < plane.means[brightest] else { return nil }
+    return .emptyChannel(mean: mean, brightest: ["R", "G", "B"][brightest], brightestMean: plane.means[brightest])
   }
 
   static func blank(_ plane: [UInt8]) -> Self? {
@@ -70,15 +68,5 @@ extension StainWarning.Kind {
     return format.extensions.contains { name.hasSuffix("." + $0) } ? nil : .wrongFormat(format)
   }
 
-  private static func sum(_ bytes: [UInt8], from start: Int, by step: Int) -> UInt64 {
-    bytes.withUnsafeBufferPointer { bytes in
-      var sum: UInt64 = 0
-      var index = start
-      while index < bytes.count {
-        sum &+= UInt64(bytes[index])
-        index &+= step
-      }
-      return sum
-    }
-  }
+  private static func sum(_ bytes: [UInt8]) -> UInt64 { bytes.reduce(0) { $0 &+ UInt64($1) } }
 }

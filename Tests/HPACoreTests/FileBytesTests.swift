@@ -26,6 +26,15 @@ import Testing
     #expect(failure?.kind == .inputOutput && failure?.message.contains("No space left") == true)
   }
 
+  @Test func `What has no size, such as a pipe, is read to its end`() throws {
+    let folder = try TemporaryFolder()
+    let pipe = folder.path("pipe")
+    #expect(mkfifo(pipe, 0o600) == 0)
+    let bytes = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 / 7) }
+    Thread { try? FileHandle(forWritingAtPath: pipe)?.write(contentsOf: Data(bytes)) }.start()
+    #expect(try FileBytes.read(pipe) == bytes)
+  }
+
   @Test(arguments: [("/nowhere/at/all", Failure.Kind.missingInput), ("/", .missingInput)])
   func `What cannot be read says so`(path: String, kind: Failure.Kind) {
     #expect(#expect(throws: Failure.self) { try FileBytes.read(path) }?.kind == kind)

@@ -165,4 +165,10 @@ private func all(_ loader: BatchLoader) throws -> [PixelBatch] {
       try BatchLoader(ids: ["a", "b"], labels: [[0]], options: .init(batchSize: 1, size: size), pixels: picture)
     }
   }
+
+  @Test(arguments: [(1, 16), (4, 16), (16, 2), (64, 1)])
+  func `batches run ahead far enough to give every thread an image`(batch: Int, threads: Int) {
+    let options = BatchLoader.Options(batchSize: batch, size: size, threads: threads)
+    #expect(options.prefetch >= 2 && options.prefetch * batch > threads)
+  }
 }

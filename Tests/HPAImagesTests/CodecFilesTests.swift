@@ -72,8 +72,8 @@ import Testing
   }
 }
 
-/// The files of `scripts/make-codec-files.py`, made once for a suite.
-struct CodecFiles: SuiteTrait, TestScoping {
+/// The files of `scripts/make-codec-files.py`, made once for a suite or a test.
+struct CodecFiles: SuiteTrait, TestTrait, TestScoping {
   @TaskLocal static var folder: TemporaryFolder?
 
   func provideScope(for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void) async throws {

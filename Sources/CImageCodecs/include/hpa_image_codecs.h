@@ -48,6 +48,26 @@ hpa_image_status hpa_image_probe(const uint8_t *bytes, size_t count, hpa_image_h
 hpa_image_status hpa_image_decode(
     const uint8_t *bytes, size_t count, const hpa_image_header *header, void *samples, hpa_image_error *error);
 
+// What of an RGB pixel becomes the level of a stain.
+typedef enum {
+  HPA_STAIN_RED = 0,
+  HPA_STAIN_GREEN = 1,
+  HPA_STAIN_BLUE = 2,
+  HPA_STAIN_MEAN_OF_RED_AND_GREEN = 3,  // rounded up
+  HPA_STAIN_LUMA = 4,                   // ITU-R BT.601 with Pillow's integers
+  HPA_STAIN_BRIGHTEST = 5,
+} hpa_stain_source;
+
+// One level a pixel out of `count` interleaved ones of 3 or 4 channels; the fourth (alpha) is not looked at. What R, G and B sum up to is
+// added to the three `sums`, unless these are NULL.
+void hpa_take_stain(const uint8_t *pixels, size_t count, size_t channels, hpa_stain_source source, uint8_t *levels, uint64_t *sums);
+
+// Decodes a JPEG of 3 channels as `hpa_image_decode` and `hpa_take_stain` together, row by row: the RGB picture is never whole in memory.
+// `levels` holds width * height bytes.
+hpa_image_status hpa_image_decode_jpeg_stain(
+    const uint8_t *bytes, size_t count, const hpa_image_header *header, hpa_stain_source source, uint8_t *levels, uint64_t *sums,
+    hpa_image_error *error);
+
 // The encoders hand over `*bytes`, to be released with hpa_image_free. `header->format` is not looked at.
 // PNG: 1 or 3 channels of 8 or 16 bits; level is zlib's, 0 to 9.
 hpa_image_status hpa_image_encode_png(
@@ -63,5 +83,8 @@ hpa_image_status hpa_image_encode_jpeg(
     const void *samples, const hpa_image_header *header, int quality, uint8_t **bytes, size_t *count, hpa_image_error *error);
 
 void hpa_image_free(uint8_t *bytes);
+
+// Blocks up to `largest_block` bytes that are freed stay with the process, `most` bytes of them.
+void hpa_keep_freed_memory(size_t largest_block, size_t most);
 
 #endif

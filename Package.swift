@@ -97,7 +97,7 @@ let package = Package(
     .executableTarget(
       name: "store-bench", dependencies: ["HPACore", "HPAStore"], path: "Benchmarks/StoreBench", swiftSettings: swiftSettings),
     .executableTarget(
-      name: "network-bench", dependencies: ["HPACore", "HPABackbones"], path: "Benchmarks/NetworkBench", swiftSettings: swiftSettings),
+      name: "network-bench", dependencies: ["HPACore", "HPABackbones", "HPAImages"], path: "Benchmarks/NetworkBench", swiftSettings: swiftSettings),
     .executableTarget(
       name: "decode-bench", dependencies: ["HPACore", "HPAImages"], path: "Benchmarks/DecodeBench", swiftSettings: swiftSettings),
 

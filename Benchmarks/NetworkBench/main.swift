@@ -3,6 +3,7 @@
 import Foundation
 import HPABackbones
 import HPACore
+import HPAImages
 
 let arguments = CommandLine.arguments
 guard arguments.count == 6, let precision = Precision(rawValue: arguments[2]), let batch = Int(arguments[3]),
@@ -12,6 +13,7 @@ else {
   FileHandle.standardError.write(Data("network-bench CHECKPOINT fp32|bf16 BATCH THREADS SECONDS\n".utf8))
   exit(64)
 }
+FreedMemory.keep()
 let checkpoint = try Checkpoint(arguments[1])
 let extractor = try FeatureExtractor(checkpoint, precision: precision, threads: threads)
 var generator = SeededGenerator(seed: 1)

@@ -79,7 +79,7 @@ Packed<Element> packed(const Form &form, const Weights &weights) {
           }};
 }
 
-// Pixels copied side by side: as they come they may all fall into the same sets of the cache.
+// Pixels copied side by side.
 template <class Element>
 class Gathered {
  public:
@@ -103,22 +103,23 @@ Pixels output_pixels(const Form &form, const Images<Element> &input) {
 template <class Element>
 class Direct final : public Convolution<Element> {
  public:
-  Direct(const Form &form, const Weights &weights) : Convolution<Element>(form), weights_(packed<Element>(form, weights)) {}
+  Direct(const Form &form, const Weights &weights)
+      : Convolution<Element>(form), weights_(packed<Element>(form, weights)),
+        gathers_(form.taps() == 1 && form.inputs * int64_t(sizeof(Element)) % crowding == 0) {}
 
   void operator()(const Images<Element> &input, const Destination<Element> &destination) const override {
     const Form &form = this->form;
     const Pixels pixels = output_pixels(form, input);
     over_tiles(pixels.tiles(), [&](int64_t first, int64_t last) {
-      const Gathered<Element> gathered(form.taps() == 1 ? weights_.depth : 0);
+      const Gathered<Element> gathered(gathers_ ? form.inputs : 0);
       std::vector<const Element *> taps(size_t(tiles_at_once * form.taps() * tile_pixels));
       for (int64_t tile = first; tile < last; ++tile) {
         const Element **place = taps.data() + (tile - first) * form.taps() * tile_pixels;
         find_taps(form, input, pixels, tile, zeros<Element>(weights_.depth), place);
-        if (form.taps() != 1) continue;
+        if (!gathers_) continue;
         for (int pixel = 0; pixel < pixels.pixels_of(tile); ++pixel) {
           Element *copy = gathered.at((tile - first) * tile_pixels + pixel);
           std::copy_n(place[pixel], form.inputs, copy);
-          std::fill(copy + form.inputs, copy + weights_.depth, Element(0));
           place[pixel] = copy;
         }
       }
@@ -127,7 +128,11 @@ class Direct final : public Convolution<Element> {
   }
 
  private:
+  // Pixels so many bytes apart fall into the same sets of the first cache, which holds eight lines of each, and a tile has fourteen pixels.
+  static constexpr int64_t crowding = 2048;
+
   const Packed<Element> weights_;
+  const bool gathers_;
 };
 
 // The depthwise convolution of some tiles goes into the cache only, and from there into the sums across channels.

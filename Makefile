@@ -49,12 +49,15 @@ torture:
 	swift build $(TEST_BUILD) --build-tests
 	HPA_KILLS=200 swift test $(TEST_BUILD) --skip-build --filter "KillTests|KilledRunTests"
 
-# The store against py-lmdb and h5py; the search against faiss-cpu, usearch, NumPy and PyTorch; networks against PyTorch, ONNX Runtime and OpenVINO.
+# The store against py-lmdb and h5py; the search against faiss-cpu, usearch, NumPy and PyTorch; networks against PyTorch, ONNX Runtime and OpenVINO;
+# training and the stacker against PyTorch.
 bench: build
 	@scripts/setup bench
 	.deps/python/bin/python Benchmarks/store.py
 	.deps/python/bin/python Benchmarks/search.py
 	.deps/python/bin/python Benchmarks/networks.py
+	.deps/python/bin/python Benchmarks/training.py
+	.deps/python/bin/python Benchmarks/stacker.py
 
 format:
 	swift format --in-place --recursive Package.swift Sources Tests Benchmarks

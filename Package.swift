@@ -98,6 +98,11 @@ let package = Package(
       name: "store-bench", dependencies: ["HPACore", "HPAStore"], path: "Benchmarks/StoreBench", swiftSettings: swiftSettings),
     .executableTarget(
       name: "network-bench", dependencies: ["HPACore", "HPABackbones"], path: "Benchmarks/NetworkBench", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "training-bench", dependencies: ["HPACore", "HPABackbones"], path: "Benchmarks/TrainingBench", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "stacker-bench", dependencies: ["HPACore", "HPAStacker", "HPATorch"], path: "Benchmarks/StackerBench",
+      swiftSettings: swiftSettings),
 
     // Tests.
     .target(

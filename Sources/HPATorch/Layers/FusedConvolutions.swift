@@ -112,8 +112,9 @@ extension Convolution {
   /// - Parameter countsPadding: padded zeros are part of the mean.
   public func ofMean(_ input: Tensor, countsPadding: Bool, norm: BatchNorm?, _ mode: ForwardMode) throws -> Tensor {
     if case .inference(let fused) = mode { return try fused.projectionOfMean(self, norm, input, countsPadding: countsPadding) }
-    let pooled = try input.averagePooled(kernel: 3, stride: 1, padding: 1, countsPadding: countsPadding)
-    return try self(pooled, norm: norm, isRectified: true, mode)
+    // Both are linear, and what the convolution leaves is less to pool; only a bias would have to come last.
+    let projected = try self(input).averagePooled(kernel: 3, stride: 1, padding: 1, countsPadding: countsPadding)
+    return try norm?(projected, isRectified: true, mode) ?? projected.relu()
   }
 
   /// The convolution with what follows it: `norm`, then the sum with `addend`, then a rectifier.
@@ -122,6 +123,7 @@ extension Convolution {
   ) throws -> Tensor {
     if case .inference(let fused) = mode { return try fused(self, norm, input, adding: addend, isRectified: isRectified) }
     let output = try self(input)
+    if let norm, addend == nil { return try norm(output, isRectified: isRectified, mode) }
     let normalized = try norm?(output, mode) ?? output
     let sum = try addend.map { try normalized.adding($0) } ?? normalized
     return isRectified ? try sum.relu() : sum

@@ -28,7 +28,8 @@ class Blocks {
       kept_bytes -= length;
       return used(block, length);
     }
-    while (kept_bytes > 0 && used_bytes + kept_bytes + size > most_bytes) give_back(std::prev(kept.end()));
+    // With less room, sizes that take turns would drive each other out.
+    while (kept_bytes > 0 && used_bytes + kept_bytes + size > most_bytes + most_bytes / 2) give_back(std::prev(kept.end()));
     void *block = map(size);
     while (!block && !kept.empty()) {
       give_back(kept.begin());

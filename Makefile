@@ -50,7 +50,7 @@ torture:
 	HPA_KILLS=200 swift test $(TEST_BUILD) --skip-build --filter "KillTests|KilledRunTests"
 
 # The store against py-lmdb and h5py; the search against faiss-cpu, usearch, NumPy and PyTorch; networks against PyTorch, ONNX Runtime and OpenVINO;
-# decoding against Pillow, OpenCV, tifffile and torchvision; images to features against the Python way.
+# decoding against Pillow, OpenCV, tifffile and torchvision; images to features against the Python way; training and the stacker against PyTorch.
 bench: build
 	@scripts/setup bench
 	.deps/python/bin/python Benchmarks/store.py
@@ -58,6 +58,8 @@ bench: build
 	.deps/python/bin/python Benchmarks/networks.py
 	.deps/python/bin/python Benchmarks/decode.py
 	.deps/python/bin/python Benchmarks/end_to_end.py
+	.deps/python/bin/python Benchmarks/training.py
+	.deps/python/bin/python Benchmarks/stacker.py
 
 format:
 	swift format --in-place --recursive Package.swift Sources Tests Benchmarks

@@ -97,9 +97,15 @@ let package = Package(
     .executableTarget(
       name: "store-bench", dependencies: ["HPACore", "HPAStore"], path: "Benchmarks/StoreBench", swiftSettings: swiftSettings),
     .executableTarget(
-      name: "network-bench", dependencies: ["HPACore", "HPABackbones", "HPAImages"], path: "Benchmarks/NetworkBench", swiftSettings: swiftSettings),
+      name: "network-bench", dependencies: ["HPACore", "HPABackbones", "HPAImages"], path: "Benchmarks/NetworkBench",
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "decode-bench", dependencies: ["HPACore", "HPAImages"], path: "Benchmarks/DecodeBench", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "training-bench", dependencies: ["HPACore", "HPABackbones"], path: "Benchmarks/TrainingBench", swiftSettings: swiftSettings),
+    .executableTarget(
+      name: "stacker-bench", dependencies: ["HPACore", "HPAStacker", "HPATorch"], path: "Benchmarks/StackerBench",
+      swiftSettings: swiftSettings),
 
     // Tests.
     .target(

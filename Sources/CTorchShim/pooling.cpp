@@ -1,4 +1,6 @@
 #include "pooling.h"
+#include "numbers.h"
+#include "workers.h"
 
 #include <algorithm>
 #include <cstring>
@@ -13,30 +15,8 @@ struct Window {
   int64_t count;
 };
 
-inline float widened(float number) { return number; }
-inline float widened(uint16_t bits) {
-  const uint32_t wide = uint32_t(bits) << 16;
-  float number;
-  std::memcpy(&number, &wide, sizeof number);
-  return number;
-}
-
-template <class Number>
-Number narrowed(float number);
-template <>
-inline float narrowed<float>(float number) {
-  return number;
-}
-// To the nearest, ties to even; a NaN stays one.
-template <>
-inline uint16_t narrowed<uint16_t>(float number) {
-  uint32_t bits;
-  std::memcpy(&bits, &number, sizeof bits);
-  return number != number ? uint16_t(0x7FC0) : uint16_t((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
-}
-
 template <class Number, bool is_maximum>
-inline __attribute__((always_inline)) void pool_pixel(
+HPA_INLINE void pool_pixel(
     const Window &window, float divisor, const float *bias, bool is_rectified, int64_t channels, Number *output) {
   constexpr int64_t block = 64;
   float sums[block];
@@ -66,8 +46,6 @@ inline __attribute__((always_inline)) void pool_pixel(
   }
 }
 
-#define HPA_FOR_EVERY_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-
 HPA_FOR_EVERY_PROCESSOR void maximum(const Window &window, const float *bias, bool is_rectified, int64_t channels, float *output) {
   pool_pixel<float, true>(window, 1, bias, is_rectified, channels, output);
 }
@@ -95,7 +73,7 @@ void pool(const at::Tensor &input, const Output &output, Pool kind, int64_t stri
   const int64_t rows = output.whole.size(2), columns = output.whole.size(3);
   const auto *source = static_cast<const Number *>(input.const_data_ptr());
   auto *target = output.pixels<Number>();
-  convolution::in_parallel(input.size(0) * rows, [&](int64_t line) {
+  in_parallel(input.size(0) * rows, [&](int64_t line) {
     const int64_t image = line / rows, top = line % rows * stride - padding;
     for (int64_t column = 0; column < columns; ++column) {
       const int64_t left = column * stride - padding;

@@ -1,6 +1,8 @@
 // LibTorch behind the table of hpa_torch.h. Thin: one ATen call a function wherever PyTorch has one.
+#include "dropout.h"
 #include "hpa_torch.h"
 #include "inference.h"
+#include "normalisation.h"
 #include "pooling.h"
 
 #include <ATen/ATen.h>
@@ -165,7 +167,8 @@ struct Step {
       const at::Tensor &gradient = parameter.grad();
       if (!gradient.defined()) continue;
       parameters.push_back(parameter);
-      gradients.push_back(gradient.strides() == parameter.strides() ? gradient : at::empty_like(parameter).copy_(gradient));
+      const bool is_alike = gradient.is_contiguous(parameter.suggest_memory_format());
+      gradients.push_back(is_alike ? gradient : at::empty_like(parameter).copy_(gradient));
       size_t state = 0;
       for (HPATensor *const *tensors : all_states) states[state++].push_back(tensors[index]->value);
     }
@@ -262,7 +265,7 @@ const HPATorchTable table = {
         [](int32_t count, E *error) {
           run(error, [&] {
             at::set_num_threads(count);
-            convolution::set_threads(count);
+            set_worker_threads(count);
           });
         },
     .cuda_devices = []() -> int32_t { return at::hasCUDA() ? int32_t(at::detail::getCUDAHooks().deviceCount()) : 0; },
@@ -373,11 +376,16 @@ const HPATorchTable table = {
           });
         },
     .batch_norm =
-        [](T *input, T *weight, T *bias, T *mean, T *variance, bool is_training, double momentum, double epsilon, E *error) {
+        [](T *input, T *weight, T *bias, T *mean, T *variance, bool is_training, bool is_rectified, double momentum, double epsilon, E *error) {
           return tensor(error, [&] {
-            return at::batch_norm(
+            if (is_training && can_normalize(input->value)) {
+              return batch_normalized(
+                  input->value, weight->value, bias->value, mean->value, variance->value, momentum, epsilon, is_rectified);
+            }
+            const at::Tensor output = at::batch_norm(
                 input->value, weight->value, bias->value, mean->value, variance->value, is_training, momentum, epsilon,
                 at::globalContext().userEnabledCuDNN());
+            return is_rectified ? at::relu(output) : output;
           });
         },
     .max_pool =
@@ -397,6 +405,7 @@ const HPATorchTable table = {
     .dropout =
         [](T *input, double probability, HPAGenerator *generator, E *error) {
           return tensor(error, [&] {
+            if (input->value.is_cpu() && input->value.scalar_type() == at::kFloat) return dropped_out(input->value, probability, generator->value);
             const double kept = 1 - probability;
             at::Tensor mask = at::empty_like(input->value);
             return kept > 0 ? input->value * mask.bernoulli_(kept, generator->value).div_(kept) : input->value * mask.zero_();

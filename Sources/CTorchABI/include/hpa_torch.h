@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 // Raised with every change of the table.
-#define HPA_TORCH_ABI_VERSION 4
+#define HPA_TORCH_ABI_VERSION 5
 
 enum {
   HPA_TORCH_OK = 0,
@@ -137,7 +137,7 @@ typedef struct {
   HPATensor *(*sigmoid)(HPATensor *input, HPATorchError *error);
   HPATensor *(*linear)(HPATensor *input, HPATensor *weight, HPATensor *bias, HPATorchError *error);
   HPATensor *(*convolution)(HPATensor *input, HPATensor *weight, HPATensor *bias, HPAPair stride, HPAPair padding, int64_t groups, HPATorchError *error);
-  HPATensor *(*batch_norm)(HPATensor *input, HPATensor *weight, HPATensor *bias, HPATensor *running_mean, HPATensor *running_variance, bool is_training, double momentum, double epsilon, HPATorchError *error);
+  HPATensor *(*batch_norm)(HPATensor *input, HPATensor *weight, HPATensor *bias, HPATensor *running_mean, HPATensor *running_variance, bool is_training, bool is_rectified, double momentum, double epsilon, HPATorchError *error);
   HPATensor *(*max_pool)(HPATensor *input, HPAPair kernel, HPAPair stride, HPAPair padding, bool rounds_up, HPATorchError *error);
   HPATensor *(*average_pool)(HPATensor *input, HPAPair kernel, HPAPair stride, HPAPair padding, bool rounds_up, bool counts_padding, HPATorchError *error);
   HPATensor *(*adaptive_average_pool)(HPATensor *input, HPAPair output, HPATorchError *error);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tile.h"
-#include "workers.h"
+#include "../workers.h"
 
 namespace convolution {
 

@@ -53,7 +53,7 @@ void find_taps(
 // Runs `body(first_tile, last_tile)` over parts of at most `tiles_at_once` tiles, as many for each thread.
 template <class Body>
 void over_tiles(int64_t tiles, Body body) {
-  const int64_t parts = rounded_up((tiles + tiles_at_once - 1) / tiles_at_once, threads());
+  const int64_t parts = rounded_up((tiles + tiles_at_once - 1) / tiles_at_once, worker_threads());
   in_parallel(parts, [&](int64_t part) { body(tiles * part / parts, tiles * (part + 1) / parts); });
 }
 

@@ -107,7 +107,7 @@ class Winograd final : public Convolution<float> {
     // Lines lie across the groups: rows of the image, or columns.
     const int64_t lines = direction_.across(size), line_numbers = (groups + runs_ - 1) * points * form.inputs;
     const int64_t most_lines = std::clamp<int64_t>(strip_numbers / line_numbers, 4, std::max<int64_t>(lines, 4));
-    const int64_t strips = rounded_up(input.count * ((lines + most_lines - 1) / most_lines), threads()) / input.count;
+    const int64_t strips = rounded_up(input.count * ((lines + most_lines - 1) / most_lines), worker_threads()) / input.count;
     in_parallel(input.count * strips, [&](int64_t part) {
       const int64_t image = part / strips, strip = part % strips;
       Strip{*this, input, size, groups, image, lines * strip / strips, lines * (strip + 1) / strips}.run(destination);

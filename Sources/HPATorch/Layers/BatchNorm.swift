@@ -18,10 +18,11 @@ public struct BatchNorm {
     self.momentum = momentum
   }
 
-  public func callAsFunction(_ input: Tensor, _ mode: ForwardMode) throws -> Tensor {
+  /// - Parameter isRectified: a rectifier follows.
+  public func callAsFunction(_ input: Tensor, isRectified: Bool = false, _ mode: ForwardMode) throws -> Tensor {
     if mode.isTraining { try batchesTracked.addInPlace(1) }
     return try input.batchNormalized(
       weight: weight, bias: bias, runningMean: runningMean, runningVariance: runningVariance, isTraining: mode.isTraining,
-      momentum: momentum, epsilon: epsilon)
+      isRectified: isRectified, momentum: momentum, epsilon: epsilon)
   }
 }

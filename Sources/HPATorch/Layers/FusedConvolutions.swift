@@ -176,8 +176,10 @@ extension Convolution {
     if case .inference(let fused, let place) = mode {
       return try fused.projectionOfMean(self, norm, input, countsPadding: countsPadding, into: place)
     }
-    let pooled = try input.averagePooled(kernel: 3, stride: 1, padding: 1, countsPadding: countsPadding)
-    return try self(pooled, norm: norm, isRectified: true, mode)
+    // Both are linear, and what the convolution leaves is less to pool.
+    precondition(bias == nil, "a bias comes after the mean")
+    let projected = try self(input).averagePooled(kernel: 3, stride: 1, padding: 1, countsPadding: countsPadding)
+    return try norm?(projected, isRectified: true, mode) ?? projected.relu()
   }
 
   /// The convolution with what follows it: `norm`, then the sum with `addend`, then a rectifier.
@@ -188,6 +190,7 @@ extension Convolution {
       return try fused(self, norm, input, adding: addend, isRectified: isRectified, into: place)
     }
     let output = try self(input)
+    if let norm, addend == nil { return try norm(output, isRectified: isRectified, mode) }
     let normalized = try norm?(output, mode) ?? output
     let sum = try addend.map { try normalized.adding($0) } ?? normalized
     return isRectified ? try sum.relu() : sum

@@ -29,7 +29,7 @@ public final class ParameterStore {
 
   func add(_ name: String, _ tensor: Tensor, isParameter: Bool) throws -> Tensor {
     guard !entries.contains(where: { $0.name == name }) else { throw Failure(.software, "two tensors are called \(name)") }
-    let placed = device == .cpu ? tensor : try tensor.moved(to: device)
+    let placed = try (device == .cpu ? tensor : tensor.moved(to: device)).orderedAsImages()
     if isParameter { try placed.requireGradient() }
     entries.append(Entry(name: name, tensor: placed, isParameter: isParameter))
     return placed
@@ -38,6 +38,11 @@ public final class ParameterStore {
   func uniform(bound: Double, shape: [Int]) throws -> Tensor {
     try Tensor.uniform(-bound, bound, shape: shape, generator: generator)
   }
+}
+
+extension Tensor {
+  /// Weights of convolutions with their channels last, as the images that they meet: else each pass would bring them into that order.
+  fileprivate func orderedAsImages() throws -> Tensor { try shape.count == 4 ? channelsLast() : self }
 }
 
 /// A place in the tree of names: `path / "conv1"` is where the tensors of `conv1` go.

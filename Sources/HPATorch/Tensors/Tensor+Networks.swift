@@ -74,12 +74,15 @@ extension Tensor {
   }
 
   /// Normalises every channel: by the batch's own statistics while training, which then move the running ones, else by the running ones.
+  ///
+  /// - Parameter isRectified: a rectifier follows; in the same pass, where images are trained on a CPU.
   public func batchNormalized(
-    weight: Tensor, bias: Tensor, runningMean: Tensor, runningVariance: Tensor, isTraining: Bool, momentum: Double, epsilon: Double
+    weight: Tensor, bias: Tensor, runningMean: Tensor, runningVariance: Tensor, isTraining: Bool, isRectified: Bool = false,
+    momentum: Double, epsilon: Double
   ) throws -> Tensor {
     try applying(weight, bias, runningMean, runningVariance) {
       $0.batch_norm(
-        handle, weight.handle, bias.handle, runningMean.handle, runningVariance.handle, isTraining, momentum, epsilon, $1)
+        handle, weight.handle, bias.handle, runningMean.handle, runningVariance.handle, isTraining, isRectified, momentum, epsilon, $1)
     }
   }
 

@@ -8,8 +8,6 @@
 #include <thread>
 #include <vector>
 
-namespace convolution {
-
 namespace {
 
 // For how long a thread that waits keeps its processor: longer than the gap between two layers, shorter than a time slice, which the threads that
@@ -98,20 +96,19 @@ Workers *workers = nullptr;
 
 }  // namespace
 
-int64_t threads() { return wanted; }
-void set_threads(int64_t count) { wanted = std::max<int64_t>(count, 1); }
+int64_t worker_threads() { return wanted; }
+void set_worker_threads(int64_t count) { wanted = std::max<int64_t>(count, 1); }
 
 void in_parallel(int64_t count, const std::function<void(int64_t)> &body) {
   const std::unique_lock lock(in_use, std::try_to_lock);
-  if (count == 1 || threads() == 1 || !lock.owns_lock()) {
+  if (count == 1 || worker_threads() == 1 || !lock.owns_lock()) {
     for (int64_t part = 0; part < count; ++part) body(part);
     return;
   }
-  if (!workers || workers->count() != threads() - 1) {
+  if (!workers || workers->count() != worker_threads() - 1) {
     delete workers;
-    workers = new Workers(threads() - 1);
+    workers = new Workers(worker_threads() - 1);
   }
   workers->run(count, body);
 }
 
-}  // namespace convolution

@@ -3,9 +3,11 @@
 // Fold f holds out every tenth row, from row f on. LABELS holds a float32 0 or 1 for each row and class.
 import Foundation
 import HPACore
+import HPAImages
 import HPAStacker
 import HPATorch
 
+FreedMemory.keep()
 let arguments = CommandLine.arguments
 guard arguments.count == 6, let folds = Int(arguments[3]), let epochs = Int(arguments[4]), let threads = Int(arguments[5]) else {
   FileHandle.standardError.write(Data("stacker-bench FEATURES.npy LABELS.npy FOLDS_TO_TRAIN EPOCHS THREADS\n".utf8))

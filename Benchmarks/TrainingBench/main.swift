@@ -3,6 +3,7 @@
 import Foundation
 import HPABackbones
 import HPACore
+import HPAImages
 
 /// One batch again and again; a step is the time from one request to the next.
 final class Batches: PixelBatchSource {
@@ -25,6 +26,7 @@ final class Batches: PixelBatchSource {
   }
 }
 
+FreedMemory.keep()
 let arguments = CommandLine.arguments
 guard arguments.count == 7, let size = Int(arguments[2]), let count = Int(arguments[3]), let precision = Precision(rawValue: arguments[4]),
   let threads = Int(arguments[5]), let seconds = Double(arguments[6])

@@ -102,7 +102,8 @@ let package = Package(
     .executableTarget(
       name: "decode-bench", dependencies: ["HPACore", "HPAImages"], path: "Benchmarks/DecodeBench", swiftSettings: swiftSettings),
     .executableTarget(
-      name: "training-bench", dependencies: ["HPACore", "HPABackbones", "HPAImages"], path: "Benchmarks/TrainingBench", swiftSettings: swiftSettings),
+      name: "training-bench", dependencies: ["HPACore", "HPABackbones", "HPAImages"], path: "Benchmarks/TrainingBench",
+      swiftSettings: swiftSettings),
     .executableTarget(
       name: "stacker-bench", dependencies: ["HPACore", "HPAImages", "HPAStacker", "HPATorch"], path: "Benchmarks/StackerBench",
       swiftSettings: swiftSettings),

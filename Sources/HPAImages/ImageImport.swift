@@ -79,7 +79,7 @@ public struct ImageImport: Sendable {
     let folder = try StainFolder(images, layout: layout)
     let wanted = try ids ?? allIDs(of: folder)
     try FileBytes.makeFolder(out)
-    let lock = try FolderLock(out)
+    let lock = try FolderLock(out, busy: "another import writes into this folder", cure: "Wait for it, or choose another --out.")
     defer { withExtendedLifetime(lock) {} }
     for folder in [out] + sizes.map({ "\(out)/\($0)" }) { FileBytes.removeLeftovers(in: folder) }
     let present = try filesPresent()

@@ -143,7 +143,7 @@ import Testing
     try sound("a")
     let job = job()
     try FileBytes.makeFolder(job.out)
-    let lock = try FolderLock(job.out)
+    let lock = try FolderLock(job.out, busy: "", cure: "")
     let failure = #expect(throws: Failure.self) { try job.run() }
     #expect(failure?.kind == .unavailable && failure?.message == "another import writes into this folder")
     withExtendedLifetime(lock) {}

@@ -7,8 +7,8 @@
 #include <new>
 #include <vector>
 
-#include "tile.h"
 #include "../workers.h"
+#include "tile.h"
 
 namespace convolution {
 

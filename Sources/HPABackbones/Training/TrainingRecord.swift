@@ -61,13 +61,7 @@ public struct TrainingRecord: Sendable, Codable, Equatable {
 
 extension TrainingConfiguration {
   /// Every setting as text.
-  public var settings: [(name: String, value: String)] {
-    Mirror(reflecting: self).children.map { name, value in
-      let mirror = Mirror(reflecting: value)
-      let wrapped = mirror.displayStyle == .optional ? mirror.children.first?.value ?? "none" : value
-      return (name ?? "", "\(wrapped)")
-    }
-  }
+  public var settings: [(name: String, value: String)] { propertyTexts(of: self) }
 }
 
 /// The course of a training as CSV, with times; written anew after every epoch.

@@ -103,7 +103,8 @@ struct ExtractStage: Stage {
     let share = Double(model.size * model.size) / Double(512 * 512)
     let weights = backbone.parameterCount * MemoryLayout<Float>.size
     // Of all that the convolutions give, about a third is there at the same time.
-    let alive = Double(backbone.activations) * share * Double(ExtractJob.Options.defaultBatch * MemoryLayout<Float>.size) / 3
+    let batch = ExtractJob.Options.defaultBatch(on: machine.device)
+    let alive = Double(backbone.activations) * share * Double(batch * MemoryLayout<Float>.size) / 3
     return Work(
       kind: .extract, amount: Double(ids.count) * Double(backbone.operations) * share,
       memory: RunEstimate.libraryBytes + weights + Int(alive),

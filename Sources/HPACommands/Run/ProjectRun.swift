@@ -101,18 +101,10 @@ final class ProjectRun {
     return (names.first { FileStamp(of: $0 + ".json") == nil } ?? stem) + ".json"
   }
 
-  private func lockProject() throws -> FileHandle {
-    let path = project.result("run/lock")
-    try FileBytes.makeFolder(project.result("run"))
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else {
-      throw Failure(.cannotCreate, "cannot be opened: \(String(cString: strerror(errno)))", at: .file(path))
-    }
-    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      throw Failure(.unavailable, "another run is at work in this project", at: .file(path), cure: "Wait for it, or stop it with Ctrl-C.")
-    }
-    return handle
+  private func lockProject() throws -> FolderLock {
+    let folder = project.result("run")
+    try FileBytes.makeFolder(folder)
+    return try FolderLock(folder, busy: "another run is at work in this project", cure: "Wait for it, or stop it with Ctrl-C.")
   }
 }
 

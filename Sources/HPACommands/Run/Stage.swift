@@ -28,12 +28,7 @@ protocol Stage {
 extension Stage {
   /// The properties of a plain value as facts.
   static func settings(of value: Any) -> [String: String] {
-    Dictionary(
-      Mirror(reflecting: value).children.map { child in
-        let mirror = Mirror(reflecting: child.value)
-        let wrapped = mirror.displayStyle == .optional ? mirror.children.first?.value ?? "none" : child.value
-        return (child.label ?? "", "\(wrapped)")
-      }, uniquingKeysWith: { first, _ in first })
+    Dictionary(propertyTexts(of: value).map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
   }
 
   func gap() throws -> String? { nil }

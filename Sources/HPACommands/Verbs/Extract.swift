@@ -24,7 +24,7 @@ struct Extract: ParsableCommand {
   @Option(help: ArgumentHelp("The feature store.", valueName: "folder")) var store: String?
   @Option(help: ArgumentHelp("The name for these features, such as test@v4_f0.", valueName: "name")) var view: String?
   @Option(help: ArgumentHelp("Do only every n-th image, beginning with the i-th (0-based).", valueName: "i/n")) var shard: Shard?
-  @Option(help: "Images at a time.") var batch = ExtractJob.Options.defaultBatch
+  @Option(help: "Images at a time; by default 4 on a CPU, 32 on a GPU.") var batch: Int?
   @Option(help: "fail at an image that cannot be read, or skip it and list it.") var onError = BatchLoader.Unreadable.fail
   @OptionGroup var fileSystem: NetworkFileSystemOptions
   @OptionGroup var pixels: PixelOptions
@@ -37,7 +37,7 @@ struct Extract: ParsableCommand {
       ("--images", images != nil), ("--ids", ids != nil), ("--checkpoint", network.checkpoint != nil), ("--store", store != nil),
       ("--view", view != nil),
     ])
-    guard batch >= 1 else { throw ValidationError("--batch \(batch): use 1 or more.") }
+    if let batch, batch < 1 { throw ValidationError("--batch \(batch): use 1 or more.") }
     guard isFiles || (network.backbone == nil && network.size == nil) else {
       throw ValidationError("--backbone and --size go with --checkpoint.")
     }
@@ -94,15 +94,16 @@ struct ExtractJob {
     let device: Device
     let precision: Precision
     let threads: Int
-    /// Images at a time.
-    var batch = defaultBatch
+    /// Images at a time; nil takes `defaultBatch`.
+    var batch: Int?
     /// The part of the images that is done here; all where nil.
     var shard: Shard?
     var unreadable = BatchLoader.Unreadable.fail
     /// Whether the store may lie on a network file system.
     var allowsNetwork = false
 
-    static let defaultBatch = 16
+    /// On a CPU, one to four images are fastest: more leave its caches (docs/performance.md).
+    static func defaultBatch(on device: Device) -> Int { device == .cpu ? 4 : 32 }
   }
 
   let images: ImageSource
@@ -137,7 +138,9 @@ struct ExtractJob {
       checkpoint, device: options.device, precision: options.precision, threads: options.threads)
     let loader = try BatchLoader(
       ids: writer.missing,
-      options: .init(batchSize: options.batch, size: checkpoint.size, threads: options.threads, unreadable: options.unreadable),
+      options: .init(
+        batchSize: options.batch ?? Options.defaultBatch(on: options.device), size: checkpoint.size, threads: options.threads,
+        unreadable: options.unreadable),
       pixels: images.pixels)
     let progress = ProgressLine("extract \(view)", total: wanted, unit: "images", alreadyDone: wanted - writer.missing.count)
     while let batch = try loader.next() {

@@ -1,12 +1,14 @@
 import Foundation
-import HPACore
 
-/// Keeps other imports out of a folder while it is held. It ends with its process, however that ends.
-final class FolderLock {
+/// Keeps other processes out of a folder while it is held. It ends with its process, however that ends.
+public final class FolderLock {
   private let descriptor: Int32
 
+  /// - Parameters:
+  ///   - busy: what is said where another process holds the folder.
+  ///   - cure: what then helps.
   /// - Throws: `unavailable` where another process holds the folder; `cannotCreate` where it cannot be opened.
-  init(_ folder: String) throws {
+  public init(_ folder: String, busy: String, cure: String) throws {
     descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else {
       throw Failure(.cannotCreate, "cannot be opened: \(String(cString: strerror(errno)))", at: .file(folder))
@@ -14,8 +16,7 @@ final class FolderLock {
     // A file system that knows no locks is written to without one.
     if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
       close(descriptor)
-      throw Failure(
-        .unavailable, "another import writes into this folder", at: .file(folder), cure: "Wait for it, or choose another --out.")
+      throw Failure(.unavailable, busy, at: .file(folder), cure: cure)
     }
   }
 

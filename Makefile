@@ -50,11 +50,13 @@ torture:
 	HPA_KILLS=200 swift test $(TEST_BUILD) --skip-build --filter "KillTests|KilledRunTests"
 
 # The store against py-lmdb and h5py; the search against faiss-cpu, usearch, NumPy and PyTorch; networks against PyTorch, ONNX Runtime and OpenVINO;
-# decoding against Pillow, OpenCV, tifffile and torchvision; images to features against the Python way; training and the stacker against PyTorch.
+# decoding against Pillow, OpenCV, tifffile and torchvision; images to features against the Python way; training and the stacker against PyTorch. How a
+# search grows is drawn, too.
 bench: build
 	@scripts/setup bench
 	.deps/python/bin/python Benchmarks/store.py
 	.deps/python/bin/python Benchmarks/search.py
+	.deps/python/bin/python Benchmarks/growth.py
 	.deps/python/bin/python Benchmarks/networks.py
 	.deps/python/bin/python Benchmarks/decode.py
 	.deps/python/bin/python Benchmarks/end_to_end.py

@@ -4,6 +4,7 @@
 #include "inference.h"
 #include "normalisation.h"
 #include "pooling.h"
+#include "training.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -372,6 +373,9 @@ const HPATorchTable table = {
     .convolution =
         [](T *input, T *weight, T *bias, HPAPair stride, HPAPair padding, int64_t groups, E *error) {
           return tensor(error, [&] {
+            if (!bias && groups == 1 && can_filter(input->value, weight->value, kernel_pair(stride), kernel_pair(padding))) {
+              return filtered(input->value, weight->value, kernel_pair(padding));
+            }
             return at::conv2d(input->value, weight->value, optional(bias), pair(stride), pair(padding), {1, 1}, groups);
           });
         },

@@ -20,9 +20,7 @@ bool came_soon(Condition has_come) {
   do {
     for (int turn = 0; turn < 64; ++turn) {
       if (has_come()) return true;
-#if defined(__x86_64__)
       __builtin_ia32_pause();
-#endif
     }
   } while (std::chrono::steady_clock::now() < end);
   return false;

@@ -68,8 +68,10 @@ template <class Element>
 std::unique_ptr<Convolution<Element>> direct(const Form &form, const Weights &weights);
 template <class Element>
 std::unique_ptr<Convolution<Element>> separable(const Form &form, const Weights &weights, const Depthwise &depthwise);
-// The kernel's three or seven taps in a row or in a column, with half the multiplications of `direct`; null where it does not apply.
+// The kernel's three or seven taps in a row or in a column, with half the multiplications of `direct`; null where `has_winograd` is false.
 std::unique_ptr<Convolution<float>> winograd(const Form &form, const Weights &weights);
+
+bool has_winograd(const Form &form);
 
 // Whether this processor has what the kernels need.
 bool is_supported(bool in_bfloat16);

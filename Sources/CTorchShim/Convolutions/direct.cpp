@@ -74,8 +74,9 @@ void multiply_tiles(
 template <class Element>
 Packed<Element> packed(const Form &form, const Weights &weights) {
   const int64_t taps = form.taps();
-  return {form.outputs, form.inputs, taps, weights.bias, [&](int64_t output, int64_t input, int64_t tap) {
-            return weights.values[(output * form.inputs + input) * taps + tap];
+  return {std::integral_constant<int, 1>(), form.outputs, form.inputs, taps, weights.bias,
+          [&](int64_t output, int64_t input, int64_t tap, float *number) {
+            *number = weights.values[(output * form.inputs + input) * taps + tap];
           }};
 }
 

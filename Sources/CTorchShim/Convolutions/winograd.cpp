@@ -91,14 +91,14 @@ class Winograd final : public Convolution<float> {
  public:
   Winograd(const Form &form, const Weights &weights)
       : Convolution<float>(form), direction_{form.kernel.width > 1}, runs_((direction_.along(form.kernel) + r - 1) / r),
-        filters_(direction_.across(form.kernel)), bias_(size_t(rounded_up(form.outputs, block))) {
+        filters_(direction_.across(form.kernel)), bias_(size_t(rounded_up(form.outputs, block))),
+        weights_(
+            std::integral_constant<int, points>(), form.outputs, form.inputs, filters_ * runs_, nullptr,
+            [&](int64_t output, int64_t input, int64_t tap, float *numbers) {
+              transform_taps(weights.values + (output * form.inputs + input) * form.taps(), tap / runs_, tap % runs_ * r, numbers);
+            }) {
     std::fill_n(bias_.data(), bias_.size(), 0.0f);
     if (weights.bias) std::copy_n(weights.bias, form.outputs, bias_.data());
-    for (int point = 0; point < points; ++point) {
-      weights_.emplace_back(form.outputs, form.inputs, filters_ * runs_, nullptr, [&](int64_t output, int64_t input, int64_t tap) {
-        return transformed(weights.values + (output * form.inputs + input) * form.taps(), tap / runs_, tap % runs_ * r, point);
-      });
-    }
   }
 
   void operator()(const Images<float> &input, const Destination<float> &destination) const override {
@@ -117,13 +117,20 @@ class Winograd final : public Convolution<float> {
  private:
   static constexpr int points = Matrices<r>::points;
 
-  float transformed(const float *taps, int64_t filter, int64_t first, int point) const {
-    double sum = 0;
+  void transform_taps(const float *taps, int64_t filter, int64_t first, float *numbers) const {
     const int64_t along = direction_.along(form.kernel);
-    for (int64_t tap = first; tap < std::min(first + r, along); ++tap) {
-      sum += matrices<r>.filter[point][tap - first] * taps[direction_.is_row ? filter * along + tap : tap * filters_ + filter];
+    double run[r];
+    for (int tap = 0; tap < r; ++tap) {
+      const int64_t place = direction_.is_row ? filter * along + first + tap : (first + tap) * filters_ + filter;
+      run[tap] = first + tap < along ? taps[place] : 0;
     }
-    return float(sum);
+#pragma unroll
+    for (int point = 0; point < points; ++point) {
+      double sum = 0;
+#pragma unroll
+      for (int tap = 0; tap < r; ++tap) sum += matrices<r>.filter[point][tap] * run[tap];
+      numbers[point] = float(sum);
+    }
   }
 
   // Some lines of one image: its inputs transformed, multiplied point by point, and transformed back.
@@ -197,10 +204,9 @@ class Winograd final : public Convolution<float> {
     void multiply_point(
         int point, const std::vector<const float *> &taps, int64_t shift, int64_t channel, int64_t channels, float *sums) const {
       const int64_t count = (last - first) * groups;
-      const Packed<float> &weights = of.weights_[size_t(point)];
       const Destination<float> destination{sums, block, nullptr, 0, false};
       for (int64_t start = 0; start < count; start += tile_pixels) {
-        const auto factors = weights.factors(taps.data() + start * weights.taps, channel, shift);
+        const auto factors = of.weights_.factors(taps.data() + start * of.weights_.taps, channel, shift, point);
         multiply(int(std::min<int64_t>(tile_pixels, count - start)), rounded_up(channels, lanes), factors, destination.at(start, 0));
       }
     }
@@ -228,21 +234,23 @@ class Winograd final : public Convolution<float> {
   const Direction direction_;
   // Runs of r taps along, and taps across.
   const int64_t runs_, filters_;
-  // Of each point.
-  std::vector<Packed<float>> weights_;
   const Aligned<float> bias_;
+  // A set for each point.
+  const Packed<float> weights_;
 };
 
 }  // namespace
 
+bool has_winograd(const Form &form) {
+  const int64_t along = std::max(form.kernel.height, form.kernel.width), across = std::min(form.kernel.height, form.kernel.width);
+  const bool has_taps = (along == 3 && (across == 1 || across == 3)) || (along == 7 && across == 1);
+  return has_taps && form.stride.height == 1 && form.stride.width == 1 && form.inputs % lanes == 0;
+}
+
 std::unique_ptr<Convolution<float>> winograd(const Form &form, const Weights &weights) {
-  const Pair kernel = form.kernel;
-  const bool is_plain = form.stride.height == 1 && form.stride.width == 1 && form.inputs % lanes == 0;
-  const int64_t along = std::max(kernel.height, kernel.width), across = std::min(kernel.height, kernel.width);
-  if (!is_plain || !(across == 1 || across == 3)) return nullptr;
-  if (along == 3) return std::make_unique<Winograd<3>>(form, weights);
-  if (along == 7 && across == 1) return std::make_unique<Winograd<4>>(form, weights);
-  return nullptr;
+  if (!has_winograd(form)) return nullptr;
+  if (form.taps() == 7) return std::make_unique<Winograd<4>>(form, weights);
+  return std::make_unique<Winograd<3>>(form, weights);
 }
 
 }  // namespace convolution

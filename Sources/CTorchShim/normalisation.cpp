@@ -86,10 +86,13 @@ struct GradientSums : Pairs {
   }
 };
 
-// How a channel is normalised: output = max(input * scale + shift, floor).
+// How a channel is normalised: output = max((input - mean) * scale + bias, floor). The distance comes first: beside a mean of many deviations, a product of
+// the input itself would lose the digits that count.
 struct Rule {
-  const float *means, *scales, *shifts;
+  const float *means, *scales, *biases;
   float floor;
+
+  HPA_INLINE float normalized(float value, int64_t channel) const { return (value - means[channel]) * scales[channel] + biases[channel]; }
 };
 
 // Means and sums of squared distances of a block; both begin as zeros.
@@ -115,7 +118,7 @@ HPA_INLINE void normalize_of(Pixels<const Number> input, Rule rule, int64_t begi
     const Number *values = input[pixel];
     Number *results = output[pixel];
     for (int64_t channel = 0; channel < input.channels; ++channel) {
-      const float value = widened(values[channel]) * rule.scales[channel] + rule.shifts[channel];
+      const float value = rule.normalized(widened(values[channel]), channel);
       // Written so that a NaN stays.
       results[channel] = narrowed<Number>(value <= rule.floor ? rule.floor : value);
     }
@@ -125,7 +128,7 @@ HPA_INLINE void normalize_of(Pixels<const Number> input, Rule rule, int64_t begi
 // The gradient before the rectifier, which did what `normalize_of` computed.
 template <class Number>
 HPA_INLINE float unrectified(Number gradient, float value, const Rule &rule, int64_t channel) {
-  return value * rule.scales[channel] + rule.shifts[channel] <= rule.floor ? 0 : widened(gradient);
+  return rule.normalized(value, channel) <= rule.floor ? 0 : widened(gradient);
 }
 
 template <class Number>
@@ -244,13 +247,13 @@ struct Normalisation final : torch::autograd::Function<Normalisation> {
   using Tensors = torch::autograd::variable_list;
 
   // Rows of the numbers that are kept for each channel.
-  enum { mean_row, deviation_row, scale_row, shift_row, rows };
+  enum { mean_row, deviation_row, scale_row, bias_row, rows };
 
   static Rule rule(const at::Tensor &kept, bool is_rectified) {
     const float *numbers = kept.const_data_ptr<float>();
     const int64_t channels = kept.size(1);
     return {
-        numbers + mean_row * channels, numbers + scale_row * channels, numbers + shift_row * channels,
+        numbers + mean_row * channels, numbers + scale_row * channels, numbers + bias_row * channels,
         is_rectified ? 0 : -std::numeric_limits<float>::infinity()};
   }
 
@@ -273,7 +276,7 @@ struct Normalisation final : torch::autograd::Function<Normalisation> {
       numbers[mean_row * channels + channel] = float(mean);
       numbers[deviation_row * channels + channel] = float(inverse);
       numbers[scale_row * channels + channel] = float(inverse * double(gains[channel]));
-      numbers[shift_row * channels + channel] = float(double(offsets[channel]) - mean * inverse * double(gains[channel]));
+      numbers[bias_row * channels + channel] = offsets[channel];
     }
     const at::Tensor output = empty_images(input);
     is_wide ? normalize_all<float>(input, rule(kept, is_rectified), output) : normalize_all<uint16_t>(input, rule(kept, is_rectified), output);

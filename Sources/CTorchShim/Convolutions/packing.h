@@ -2,25 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 
+#include "../numbers.h"
 #include "convolution.h"
 
 namespace convolution {
-
-template <class Element>
-Element rounded(float number);
-template <>
-inline float rounded<float>(float number) {
-  return number;
-}
-// To the nearest, ties to even.
-template <>
-inline Brain rounded<Brain>(float number) {
-  uint32_t bits;
-  std::memcpy(&bits, &number, sizeof bits);
-  return Brain((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
-}
 
 // Blocks of up to 32 outputs, each [taps][inputs / step][16 or 32 outputs][step]; outputs that are short of a block count as zeros. There may be several
 // sets of weights of one form.
@@ -56,7 +42,7 @@ class Packed {
           for (int64_t part = input; part < input + step<Element>; ++part, ++place) {
             float numbers[sets] = {};
             if (output < outputs) weight(output, part, tap, numbers);
-            for (int set = 0; set < sets; ++set) place[set * set_size_] = rounded<Element>(numbers[set]);
+            for (int set = 0; set < sets; ++set) place[set * set_size_] = narrowed<Element>(numbers[set]);
           }
         }
       }

@@ -7,7 +7,9 @@ the page cache. The pixels of all programs must be equal. HPA_BENCH_SETS ("PNG 5
 
 The files are made from real fields of view where they lie beside the checkout (../shared/data/images), else from those of `hpa-feat demo-data`.
 """
-import concurrent.futures, hashlib, json, os, pathlib, platform, statistics, subprocess, sys, tempfile, time, warnings
+import concurrent.futures, hashlib, json, os, pathlib, statistics, subprocess, sys, tempfile, warnings
+
+import measuring
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = HERE.parent / ".build" / "release"
@@ -123,13 +125,7 @@ def worker(program, folder, mode, threads):
             return [list(many(touch, paths)) for paths in images]
         return list(many(touch, [path for paths in images for path in paths]))
     digest = hashlib.sha256(b"".join(decode(path).tobytes() for paths in images for path in paths)).hexdigest()
-    work()
-    times, start = [], time.perf_counter()
-    while time.perf_counter() - start < SECONDS or len(times) < 3:
-        begin = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begin)
-    print(json.dumps({"images_per_second": len(images) / statistics.median(times), "digest": digest}))
+    print(json.dumps({"images_per_second": len(images) / measuring.median_seconds(work, SECONDS), "digest": digest}))
 
 
 # --- The table ---
@@ -179,11 +175,7 @@ def row(name, folder):
 
 
 def versions():
-    import importlib.metadata as metadata
-    processor = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    packages = ", ".join(
-        f"{package} {metadata.version(package)}" for package in ("pillow", "opencv-python-headless", "tifffile", "imagecodecs", "torchvision"))
-    return f"{THREADS} processors ({processor}); Python {platform.python_version()}, {packages}"
+    return measuring.surroundings(THREADS, "pillow", "opencv-python-headless", "tifffile", "imagecodecs", "torchvision")
 
 
 def main():

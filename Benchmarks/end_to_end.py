@@ -5,7 +5,9 @@ way of WAYS, with four images at a time and one; its imports, compilation and fi
 taken from the time for all: that is its start as well. Rounds (HPA_BENCH_ROUNDS, 2) follow one another and the table shows medians. Features of all
 programs must point the same way. HPA_BENCH_NETWORKS names other networks than inceptionv3.
 """
-import itertools, json, os, pathlib, platform, statistics, subprocess, sys, tempfile, time
+import itertools, json, os, pathlib, statistics, subprocess, sys, tempfile, time
+
+import measuring
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "scripts"))
@@ -139,10 +141,7 @@ def least_cosine(folder):
 
 
 def versions():
-    import importlib.metadata as metadata
-    processor = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    packages = ", ".join(f"{package} {metadata.version(package)}" for package in ("torch", "pillow", "opencv-python-headless", "h5py"))
-    return f"{THREADS} processors ({processor}); Python {platform.python_version()}, {packages}"
+    return measuring.surroundings(THREADS, "torch", "pillow", "opencv-python-headless", "h5py")
 
 
 def main():

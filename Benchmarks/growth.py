@@ -12,6 +12,8 @@ docs/search-growth.png of it.
 """
 import csv, importlib.metadata, json, os, pathlib, platform, shlex, subprocess, sys, tempfile, time
 
+import measuring
+
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAM = HERE.parent / ".build" / "release" / "hpa-feat"
 TABLE = HERE.parent / ".build" / "search-growth.csv"
@@ -23,15 +25,6 @@ AMOUNTS, THREADS = (("k", 1), ("k", 10), ("k", 300), ("top", 300)), (1, 2)
 
 
 # --- Measuring. What starts the searches stays small: a process begins with the peak memory of the one that started it. ---
-
-def make_rows(path, rows, seed):
-    import numpy
-    generator = numpy.random.default_rng(seed)
-    out = numpy.lib.format.open_memmap(path, "w+", "<f4", (rows, DIMENSION))
-    for start in range(0, rows, 1 << 16):
-        block = out[start:start + (1 << 16)]
-        block[:] = generator.standard_normal(block.shape, "f4")
-
 
 def write_rows(path, rows, seed):
     subprocess.run([*PREFIX, sys.executable, __file__, "rows", path, str(rows), str(seed)], check=True)
@@ -102,10 +95,9 @@ def line(row):
 
 
 def machine():
-    processor = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)
     version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-    return (f"{os.cpu_count()} processors ({processor}), {memory:.0f} GiB; hpa-feat {version}; Python {platform.python_version()}, "
+    return (f"{os.cpu_count()} processors ({measuring.processor()}), {memory:.0f} GiB; hpa-feat {version}; Python {platform.python_version()}, "
             f"NumPy {importlib.metadata.version('numpy')}, Matplotlib {importlib.metadata.version('matplotlib')}")
 
 
@@ -170,7 +162,7 @@ def main():
 
 
 if sys.argv[1:2] == ["rows"]:
-    make_rows(sys.argv[2], *map(int, sys.argv[3:]))
+    measuring.random_rows(sys.argv[2], int(sys.argv[3]), DIMENSION, int(sys.argv[4]))
 elif sys.argv[1:2] == ["draw"]:
     draw()
 else:

@@ -4,7 +4,9 @@ Every program is a process of its own that is warmed up and then measured for HP
 rounds (HPA_BENCH_ROUNDS, 3) are repeated. Each program runs with one and with four images at a time; the table shows the better median. Weights are random:
 the time does not depend on them. HPA_BENCH_NETWORKS and HPA_BENCH_PEERS name others than all.
 """
-import json, os, pathlib, platform, statistics, subprocess, sys, tempfile, time
+import json, os, pathlib, statistics, subprocess, sys, tempfile
+
+import measuring
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "scripts"))
@@ -93,13 +95,7 @@ def worker(program, name, folder, precision, batch):
         "PyTorch eager": lambda: pytorch(name, folder, precision, batch, False), "PyTorch compiled": lambda: pytorch(name, folder, precision, batch, True),
         "ONNX Runtime": lambda: onnx_runtime(name, folder, batch), "OpenVINO": lambda: openvino(name, folder, precision, batch),
     }[program]()
-    work()
-    times, start = [], time.perf_counter()
-    while time.perf_counter() - start < SECONDS or len(times) < 3:
-        begin = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begin)
-    print(json.dumps({"images_per_second": batch / statistics.median(times)}))
+    print(json.dumps({"images_per_second": batch / measuring.median_seconds(work, SECONDS)}))
 
 
 def rate(program, name, folder, precision, batch):
@@ -115,10 +111,7 @@ def rate(program, name, folder, precision, batch):
 
 
 def versions():
-    import importlib.metadata as metadata
-    processor = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    packages = ", ".join(f"{package} {metadata.version(package)}" for package in ("torch", "onnxruntime", "openvino"))
-    return f"{THREADS} processors ({processor}); Python {platform.python_version()}, {packages}"
+    return measuring.surroundings(THREADS, "torch", "onnxruntime", "openvino")
 
 
 def main():

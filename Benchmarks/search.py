@@ -7,6 +7,9 @@ Peak memory is what is taken beside the features. HPA_BENCH_ROUNDS, HPA_BENCH_RO
 The series over sizes is also written as .build/search-bench.csv.
 """
 import csv, json, os, platform, shutil, statistics, subprocess, sys, tempfile, time
+
+import measuring
+
 if sys.argv[1:2] == ["worker"]:  # What starts the workers stays small: a process begins with the peak memory of the one that started it.
     import numpy as np
 
@@ -20,15 +23,6 @@ LONG = 15
 
 
 # --- Features ---
-
-def random_rows(path, rows, seed):
-    generator = np.random.default_rng(seed)
-    out = np.lib.format.open_memmap(path, "w+", "<f4", (rows, DIMENSION))
-    for start in range(0, rows, 1 << 16):
-        block = out[start:start + (1 << 16)]
-        block[:] = generator.standard_normal(block.shape, "f4")
-    out.flush()
-
 
 def alike_rows(path, rows, seed):
     """28 kinds, frequent and rare, whose images have cosines near 0.99, as features of a classifier do."""
@@ -215,9 +209,7 @@ def main():
         raise SystemExit("hpa-feat is not built: make bench")
     folder = tempfile.mkdtemp(prefix="hpa-bench-", dir=os.environ.get("HPA_BENCH_FOLDER"))
     try:
-        with open("/proc/cpuinfo") as info:
-            model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), platform.machine())
-        print(f"{QUERIES} x {GALLERY} rows of {DIMENSION} float32; {os.cpu_count()} processors ({model}); {python('versions')}; {ROUNDS} rounds")
+        print(f"{QUERIES} x {GALLERY} rows of {DIMENSION} float32; {os.cpu_count()} processors ({measuring.processor()}); {python('versions')}; {ROUNDS} rounds")
         peers = PEERS
         for kind in ("random", "alike"):
             for side, rows, seed in (("q", QUERIES, 1), ("g", GALLERY, 2)):
@@ -232,7 +224,8 @@ def main():
 
 def work(task, *arguments):
     if task in ("random", "alike"):
-        (random_rows if task == "random" else alike_rows)(arguments[0], int(arguments[1]), int(arguments[2]))
+        path, rows, seed = arguments[0], int(arguments[1]), int(arguments[2])
+        measuring.random_rows(path, rows, DIMENSION, seed) if task == "random" else alike_rows(path, rows, seed)
         return None
     if task == "agreement":
         return agreement(*arguments)

@@ -4,7 +4,9 @@
 that a fold holds out after each epoch. The programs follow one another HPA_BENCH_ROUNDS (1) times; HPA_BENCH_FOLDS (10) folds of ten are trained for
 HPA_BENCH_EPOCHS (30) epochs. PyTorch gathers its batches from one tensor and uses its fused optimiser.
 """
-import json, os, pathlib, platform, statistics, subprocess, sys, tempfile, time
+import json, os, pathlib, statistics, subprocess, sys, tempfile, time
+
+import measuring
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROGRAM = HERE.parent / ".build" / "release" / "stacker-bench"
@@ -60,16 +62,14 @@ def measured(program, folder):
 
 
 def main():
-    import importlib.metadata as metadata
-    processor = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, __file__, "prepare", folder], check=True)
         found = {OURS: [], PEER: []}
         for _ in range(ROUNDS):
             for program, results in found.items():
                 results.append(measured(program, folder))
-    print(f"the stacker on {ROWS} x {COLUMNS}, {FOLDS} of {DIVISION} folds, {EPOCHS} epochs; {THREADS} processors ({processor}); "
-          f"Python {platform.python_version()}, torch {metadata.version('torch')}\n")
+    print(f"the stacker on {ROWS} x {COLUMNS}, {FOLDS} of {DIVISION} folds, {EPOCHS} epochs; "
+          f"{measuring.surroundings(THREADS, 'torch')}\n")
     print("| program | seconds | held-out loss |\n|---|--:|--:|")
     seconds = {program: statistics.median(result["seconds"] for result in results) for program, results in found.items()}
     for program, results in found.items():

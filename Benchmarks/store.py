@@ -4,6 +4,8 @@ Every piece of work is a process of its own, so that its peak memory is its own.
 hold and check it when they read: CRC-32 a record (ours and py-lmdb's, in the same layout), Fletcher-32 a chunk of 4096 rows (HDF5's own).
 """
 import json, os, platform, shutil, subprocess, sys, tempfile, time, zlib
+
+import measuring
 if sys.argv[1:2] == ["worker"]:  # What starts the workers stays small: a process begins with the peak memory of the one that started it.
     import h5py, lmdb, numpy as np
 
@@ -195,9 +197,7 @@ def table(folder):
         ("write", ROWS, [file("m.npy"), file("i.csv")]), ("verify", ROWS, []), ("scan", ROWS, []), ("random", PICKS, [file("picks.csv")]),
         ("shards", ROWS, [file("m.npy"), file("i.csv")]), ("merge", ROWS, None),
     ]
-    with open("/proc/cpuinfo") as info:
-        model = next((line.split(":")[1].strip() for line in info if line.startswith("model name")), platform.machine())
-    print(f"{ROWS} rows of {DIMENSION} float32; {os.cpu_count()} processors ({model}); {versions}")
+    print(f"{ROWS} rows of {DIMENSION} float32; {os.cpu_count()} processors ({measuring.processor()}); {versions}")
     print(f"copy bandwidth of the machine: {bandwidth / 1e9:.2f} GB/s (memcpy by all processors between arrays that are there already), "
           f"{new_bandwidth / 1e9:.2f} GB/s into an array that is new\n")
     print("| work | " + " | ".join(f"{name}: rows/s | s | peak MB" for name in contenders) + " |")

@@ -4,7 +4,9 @@ The programs are processes that follow one another, HPA_BENCH_ROUNDS (3) times; 
 it up. A step is forward, backward and SGD with momentum on a batch of 8 images of 299 x 299 in memory, from bytes to the loss. Weights are random: the time
 does not depend on them. HPA_BENCH_NETWORKS names others than Inception-v4.
 """
-import json, os, pathlib, platform, statistics, subprocess, sys, time
+import json, os, pathlib, statistics, subprocess, sys
+
+import measuring
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "scripts"))
@@ -34,14 +36,7 @@ def worker(name, precision):
         optimiser.step()
         return loss.item()
 
-    for _ in range(2):
-        step()
-    times = []
-    while len(times) < 3 or sum(times) < SECONDS:
-        begin = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - begin)
-    print(json.dumps({"seconds": statistics.median(times)}))
+    print(json.dumps({"seconds": measuring.median_seconds(step, SECONDS, warm_up=2)}))
 
 
 def seconds(program, name, precision):
@@ -52,10 +47,7 @@ def seconds(program, name, precision):
 
 
 def main():
-    import importlib.metadata as metadata
-    processor = next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
-    print(f"a step of {BATCH} images of {SIZE} x {SIZE}, seconds; {THREADS} processors ({processor}); Python {platform.python_version()}, "
-          f"torch {metadata.version('torch')}\n")
+    print(f"a step of {BATCH} images of {SIZE} x {SIZE}, seconds; {measuring.surroundings(THREADS, 'torch')}\n")
     print(f"| network | | {OURS} | {PEER} | ratio |\n|---|---|--:|--:|--:|")
     for name in NETWORKS:
         for precision in ("fp32", "bf16"):

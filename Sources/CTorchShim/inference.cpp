@@ -1,5 +1,7 @@
 #include "inference.h"
 
+#include "Convolutions/rounding.h"
+
 using namespace convolution;
 
 namespace convolution {
@@ -38,12 +40,9 @@ at::Tensor plain_floats(const at::Tensor &tensor) { return tensor.defined() ? te
 const float *numbers(const at::Tensor &tensor) { return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr; }
 
 template <class Element>
-std::unique_ptr<Convolution<Element>> made(const Form &form, const Weights &weights, const std::optional<Depthwise> &depthwise) {
+std::unique_ptr<Convolution<Element>> made(const Form &form, const Weights &weights, const std::optional<Depthwise> &depthwise, Pair image) {
   if (depthwise) return separable<Element>(form, weights, *depthwise);
-  if constexpr (std::is_same_v<Element, float>) {
-    if (auto fast = winograd(form, weights)) return fast;
-  }
-  return direct<Element>(form, weights);
+  return has_winograd(form, image) ? winograd<Element>(form, weights) : direct<Element>(form, weights);
 }
 
 template <class Element>
@@ -69,6 +68,14 @@ at::Tensor run(
 
 }  // namespace
 
+at::Tensor weights_in_bfloat16(const at::Tensor &weight) {
+  const at::Tensor rounded = weight.to(at::TensorOptions(at::kCPU).dtype(at::kFloat), false, true).contiguous();
+  const int64_t outputs = rounded.size(0), count = outputs > 0 ? rounded.numel() / outputs : 0;
+  float *values = rounded.mutable_data_ptr<float>();
+  in_parallel(outputs, [&](int64_t output) { round_weights<Brain>(values + output * count, count, 1); });
+  return rounded.to(weight.options().dtype(at::kBFloat16));
+}
+
 std::unique_ptr<InferenceConvolution> InferenceConvolution::make(const ConvolutionParts &parts, at::ScalarType type) {
   const bool in_bfloat16 = type == at::kBFloat16;
   const at::Tensor weight = plain_floats(parts.weight), bias = plain_floats(parts.bias), filters = plain_floats(parts.depthwise);
@@ -84,9 +91,9 @@ std::unique_ptr<InferenceConvolution> InferenceConvolution::make(const Convoluti
   auto result = std::make_unique<InferenceConvolution>();
   const Weights weights{numbers(weight), numbers(bias)};
   if (in_bfloat16) {
-    result->in_bfloat16_ = made<Brain>(form, weights, depthwise);
+    result->in_bfloat16_ = made<Brain>(form, weights, depthwise, parts.image);
   } else {
-    result->in_float32_ = made<float>(form, weights, depthwise);
+    result->in_float32_ = made<float>(form, weights, depthwise, parts.image);
   }
   return result;
 }

@@ -35,6 +35,9 @@ Output output(const at::Tensor &like, int64_t channels, convolution::Pair size, 
 // Copies `tensor` to the place.
 at::Tensor placed(const at::Tensor &tensor, const ChannelPlace &place);
 
+// Weights (outputs, ...) of sums over images that have passed a rectifier, as `round_weights` rounds them, on their device.
+at::Tensor weights_in_bfloat16(const at::Tensor &weight);
+
 // What a convolution for inference is made of.
 struct ConvolutionParts {
   // (outputs, inputs, height, width), and (outputs) or undefined.
@@ -43,6 +46,8 @@ struct ConvolutionParts {
   at::Tensor depthwise;
   bool rectifies_input;
   convolution::Pair stride, padding;
+  // The size of images that is expected; others will do, too.
+  convolution::Pair image;
 };
 
 // A convolution in float32 or bfloat16.

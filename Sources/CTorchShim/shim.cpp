@@ -415,6 +415,7 @@ const HPATorchTable table = {
             return kept > 0 ? input->value * mask.bernoulli_(kept, generator->value).div_(kept) : input->value * mask.zero_();
           });
         },
+    .weights_in_bfloat16 = [](T *weight, E *error) { return tensor(error, [&] { return weights_in_bfloat16(weight->value); }); },
     .order_weights =
         [](T *weight, const int64_t *input_shape, HPAPair stride, HPAPair padding, int64_t groups, E *error) {
           return tensor(error, [&] { return ordered_weights(weight->value, shape_of(input_shape, 4), stride, padding, groups); });
@@ -426,10 +427,10 @@ const HPATorchTable table = {
           });
         },
     .make_convolution =
-        [](T *weight, T *bias, T *depthwise, bool rectifies_input, HPAPair stride, HPAPair padding, int32_t type, E *error) {
+        [](T *weight, T *bias, T *depthwise, bool rectifies_input, HPAPair stride, HPAPair padding, HPAPair image, int32_t type, E *error) {
           return value<HPAConvolution *>(error, [&] {
             const ConvolutionParts parts{
-                weight->value, undefined_or(bias), undefined_or(depthwise), rectifies_input, kernel_pair(stride), kernel_pair(padding)};
+                weight->value, undefined_or(bias), undefined_or(depthwise), rectifies_input, kernel_pair(stride), kernel_pair(padding), kernel_pair(image)};
             auto made = InferenceConvolution::make(parts, scalar_type(type));
             return made ? new HPAConvolution{std::move(made)} : nullptr;
           });

@@ -10,7 +10,7 @@ using namespace convolution;
 namespace {
 
 at::Tensor run(const at::Tensor &images, const at::Tensor &weight, Pair padding) {
-  const ConvolutionParts parts{weight, at::Tensor(), at::Tensor(), false, {1, 1}, padding};
+  const ConvolutionParts parts{weight, at::Tensor(), at::Tensor(), false, {1, 1}, padding, {images.size(2), images.size(3)}};
   return (*InferenceConvolution::make(parts, at::kFloat))(images, at::Tensor(), false, std::nullopt);
 }
 
@@ -46,7 +46,7 @@ bool can_filter(const at::Tensor &input, const at::Tensor &weight, Pair stride, 
   const bool is_float = input.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && !at::autocast::is_autocast_enabled(at::kCPU);
   if (!is_float || !input.is_cpu() || input.dim() != 4 || !at::GradMode::is_enabled() || !weight.requires_grad()) return false;
   const Form form{input.size(1), weight.size(0), {weight.size(2), weight.size(3)}, stride, padding};
-  return is_supported(false) && form.inputs == weight.size(1) && has_winograd(form) && padding.height < form.kernel.height && padding.width < form.kernel.width;
+  return is_supported(false) && form.inputs == weight.size(1) && has_winograd(form, {input.size(2), input.size(3)}) && padding.height < form.kernel.height && padding.width < form.kernel.width;
 }
 
 at::Tensor filtered(const at::Tensor &input, const at::Tensor &weight, Pair padding) {

@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 // Raised with every change of the table.
-#define HPA_TORCH_ABI_VERSION 5
+#define HPA_TORCH_ABI_VERSION 6
 
 enum {
   HPA_TORCH_OK = 0,
@@ -142,13 +142,15 @@ typedef struct {
   HPATensor *(*average_pool)(HPATensor *input, HPAPair kernel, HPAPair stride, HPAPair padding, bool rounds_up, bool counts_padding, HPATorchError *error);
   HPATensor *(*adaptive_average_pool)(HPATensor *input, HPAPair output, HPATorchError *error);
   HPATensor *(*dropout)(HPATensor *input, double probability, HPAGenerator *generator, HPATorchError *error);
+  // Weights of a convolution of rectified images: what one loses by rounding is added to the next of the same output.
+  HPATensor *(*weights_in_bfloat16)(HPATensor *weight, HPATorchError *error);
   // Inference on a CPU: a convolution's weights in the order that its kernel wants for inputs of this shape, and the convolution by such
   // weights with all that follows: `other` (or null) is added, and a rectifier.
   HPATensor *(*order_weights)(HPATensor *weight, const int64_t *input_shape, HPAPair stride, HPAPair padding, int64_t groups, HPATorchError *error);
   HPATensor *(*ordered_convolution)(HPATensor *input, HPATensor *ordered, HPATensor *bias, HPATensor *other, HPAPair stride, HPAPair padding, int64_t groups, bool is_rectified, HPATorchError *error);
   // The same by kernels of our own, for some processors. `depthwise` (or null) is a convolution of each channel alone that comes before, of the
-  // input or of what a rectifier leaves of it. Null without an error where the other way has to be taken.
-  HPAConvolution *(*make_convolution)(HPATensor *weight, HPATensor *bias, HPATensor *depthwise, bool rectifies_input, HPAPair stride, HPAPair padding, int32_t type, HPATorchError *error);
+  // input or of what a rectifier leaves of it; `image` is the size that is expected, and others will do. Null without an error where the other way has to be taken.
+  HPAConvolution *(*make_convolution)(HPATensor *weight, HPATensor *bias, HPATensor *depthwise, bool rectifies_input, HPAPair stride, HPAPair padding, HPAPair image, int32_t type, HPATorchError *error);
   // What is returned is the joined output, where there is a place.
   HPATensor *(*convolve)(HPAConvolution *convolution, HPATensor *input, HPATensor *other, bool is_rectified, HPAChannelPlace place, HPATorchError *error);
   // A pool of 3 x 3 over channels-last images, then the bias (float32, or null) and a rectifier.

@@ -68,10 +68,12 @@ template <class Element>
 std::unique_ptr<Convolution<Element>> direct(const Form &form, const Weights &weights);
 template <class Element>
 std::unique_ptr<Convolution<Element>> separable(const Form &form, const Weights &weights, const Depthwise &depthwise);
-// The kernel's three or seven taps in a row or in a column, with half the multiplications of `direct`; null where `has_winograd` is false.
-std::unique_ptr<Convolution<float>> winograd(const Form &form, const Weights &weights);
+// The kernel's three or seven taps in a row or in a column, with half the multiplications of `direct`.
+template <class Element>
+std::unique_ptr<Convolution<Element>> winograd(const Form &form, const Weights &weights);
 
-bool has_winograd(const Form &form);
+// Whether there is `winograd`, and it pays for images of this size.
+bool has_winograd(const Form &form, Pair image);
 
 // Whether this processor has what the kernels need.
 bool is_supported(bool in_bfloat16);

@@ -1,5 +1,6 @@
 // Convolutions as they are defined: every tap of every pixel.
 #include "packing.h"
+#include "rounding.h"
 
 namespace convolution {
 
@@ -72,12 +73,20 @@ void multiply_tiles(
 }
 
 template <class Element>
-Packed<Element> packed(const Form &form, const Weights &weights) {
+Packed<Element> packed(const Form &form, const float *values, const float *bias) {
   const int64_t taps = form.taps();
-  return {std::integral_constant<int, 1>(), form.outputs, form.inputs, taps, weights.bias,
-          [&](int64_t output, int64_t input, int64_t tap, float *number) {
-            *number = weights.values[(output * form.inputs + input) * taps + tap];
-          }};
+  return {std::integral_constant<int, 1>(), form.outputs, form.inputs, taps, bias,
+          [&](int64_t output, int64_t input, int64_t tap, float *number) { *number = values[(output * form.inputs + input) * taps + tap]; }};
+}
+
+// Of sums over inputs that have passed a rectifier.
+template <class Element>
+Packed<Element> packed_for_rectified(const Form &form, const Weights &weights) {
+  if constexpr (std::is_same_v<Element, float>) return packed<Element>(form, weights.values, weights.bias);
+  const int64_t count = form.inputs * form.taps();
+  std::vector<float> rounded(weights.values, weights.values + form.outputs * count);
+  in_parallel(form.outputs, [&](int64_t output) { round_weights<Element>(rounded.data() + output * count, count, 1); });
+  return packed<Element>(form, rounded.data(), weights.bias);
 }
 
 // Pixels copied side by side.
@@ -105,7 +114,7 @@ template <class Element>
 class Direct final : public Convolution<Element> {
  public:
   Direct(const Form &form, const Weights &weights)
-      : Convolution<Element>(form), weights_(packed<Element>(form, weights)),
+      : Convolution<Element>(form), weights_(packed_for_rectified<Element>(form, weights)),
         gathers_(form.taps() == 1 && form.inputs * int64_t(sizeof(Element)) % crowding == 0) {}
 
   void operator()(const Images<Element> &input, const Destination<Element> &destination) const override {
@@ -141,7 +150,7 @@ template <class Element>
 class Separable final : public Convolution<Element> {
  public:
   Separable(const Form &form, const Weights &weights, const Depthwise &depthwise)
-      : Convolution<Element>(form), weights_(packed<Element>(form, weights)), rectifies_(depthwise.rectifies),
+      : Convolution<Element>(form), weights_(packed<Element>(form, weights.values, weights.bias)), rectifies_(depthwise.rectifies),
         taps_(size_t(rounded_up(form.inputs, lanes) * taps)) {
     std::fill_n(taps_.data(), taps_.size(), 0.0f);
     for (int64_t channel = 0; channel < form.inputs; ++channel) {

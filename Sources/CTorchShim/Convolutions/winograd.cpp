@@ -7,14 +7,15 @@
 #include <array>
 
 #include "packing.h"
+#include "rounding.h"
 
 namespace convolution {
 
 namespace {
 
 constexpr int outputs_at_once = 4;
-// Numbers that a strip's transformed inputs should not exceed: half of a second-level cache.
-constexpr int64_t strip_numbers = 128 * 1024;
+// What a strip's transformed inputs should not exceed: half of a second-level cache.
+constexpr int64_t strip_bytes = 512 * 1024;
 
 // The three matrices of F(4, r) by Toom and Cook's method: polynomials are evaluated at `points` and at infinity.
 template <int r>
@@ -86,27 +87,24 @@ struct Direction {
   int64_t across(Pair pair) const { return is_row ? pair.height : pair.width; }
 };
 
-template <int r>
-class Winograd final : public Convolution<float> {
+template <class Element, int r>
+class Winograd final : public Convolution<Element> {
  public:
   Winograd(const Form &form, const Weights &weights)
-      : Convolution<float>(form), direction_{form.kernel.width > 1}, runs_((direction_.along(form.kernel) + r - 1) / r),
-        filters_(direction_.across(form.kernel)), bias_(size_t(rounded_up(form.outputs, block))),
-        weights_(
-            std::integral_constant<int, points>(), form.outputs, form.inputs, filters_ * runs_, nullptr,
-            [&](int64_t output, int64_t input, int64_t tap, float *numbers) {
-              transform_taps(weights.values + (output * form.inputs + input) * form.taps(), tap / runs_, tap % runs_ * r, numbers);
-            }) {
+      : Convolution<Element>(form), direction_{form.kernel.width > 1}, runs_((direction_.along(form.kernel) + r - 1) / r),
+        filters_(direction_.across(form.kernel)), bias_(size_t(rounded_up(form.outputs, block))), weights_(packed(weights)) {
     std::fill_n(bias_.data(), bias_.size(), 0.0f);
     if (weights.bias) std::copy_n(weights.bias, form.outputs, bias_.data());
   }
 
-  void operator()(const Images<float> &input, const Destination<float> &destination) const override {
+  void operator()(const Images<Element> &input, const Destination<Element> &destination) const override {
+    const Form &form = this->form;
     const Pair size = form.output(input.size);
     const int64_t groups = (direction_.along(size) + outputs_at_once - 1) / outputs_at_once;
     // Lines lie across the groups: rows of the image, or columns.
-    const int64_t lines = direction_.across(size), line_numbers = (groups + runs_ - 1) * points * form.inputs;
-    const int64_t most_lines = std::clamp<int64_t>(strip_numbers / line_numbers, 4, std::max<int64_t>(lines, 4));
+    const int64_t lines = direction_.across(size);
+    const int64_t line_bytes = (groups + runs_ - 1) * points * form.inputs * int64_t(sizeof(Element));
+    const int64_t most_lines = std::clamp<int64_t>(strip_bytes / line_bytes, 4, std::max<int64_t>(lines, 4));
     const int64_t strips = rounded_up(input.count * ((lines + most_lines - 1) / most_lines), worker_threads()) / input.count;
     in_parallel(input.count * strips, [&](int64_t part) {
       const int64_t image = part / strips, strip = part % strips;
@@ -117,8 +115,30 @@ class Winograd final : public Convolution<float> {
  private:
   static constexpr int points = Matrices<r>::points;
 
+  Packed<Element> packed(const Weights &weights) const {
+    const Form &form = this->form;
+    const int64_t taps = filters_ * runs_;
+    const auto transformed = [&](int64_t output, int64_t input, int64_t tap, float *numbers) {
+      transform_taps(weights.values + (output * form.inputs + input) * form.taps(), tap / runs_, tap % runs_ * r, numbers);
+    };
+    const auto pack = [&](auto weight) {
+      return Packed<Element>(std::integral_constant<int, points>(), form.outputs, form.inputs, taps, nullptr, weight);
+    };
+    if constexpr (std::is_same_v<Element, float>) return pack(transformed);
+    // [output][input][tap][point].
+    std::vector<float> rounded(size_t(form.outputs * form.inputs * taps * points));
+    const auto place = [&](int64_t output, int64_t input, int64_t tap) {
+      return rounded.data() + ((output * form.inputs + input) * taps + tap) * points;
+    };
+    in_parallel(form.outputs, [&](int64_t output) {
+      for (int64_t index = 0; index < form.inputs * taps; ++index) transformed(output, index / taps, index % taps, place(output, 0, index));
+      for (int point = 0; point < points; ++point) round_weights<Element>(place(output, 0, 0) + point, form.inputs * taps, points);
+    });
+    return pack([&](int64_t output, int64_t input, int64_t tap, float *numbers) { std::copy_n(place(output, input, tap), points, numbers); });
+  }
+
   void transform_taps(const float *taps, int64_t filter, int64_t first, float *numbers) const {
-    const int64_t along = direction_.along(form.kernel);
+    const int64_t along = direction_.along(this->form.kernel);
     double run[r];
     for (int tap = 0; tap < r; ++tap) {
       const int64_t place = direction_.is_row ? filter * along + first + tap : (first + tap) * filters_ + filter;
@@ -136,17 +156,18 @@ class Winograd final : public Convolution<float> {
   // Some lines of one image: its inputs transformed, multiplied point by point, and transformed back.
   struct Strip {
     const Winograd &of;
-    const Images<float> &input;
+    const Images<Element> &input;
     const Pair size;
     const int64_t groups, image, first, last;
 
-    void run(const Destination<float> &destination) const {
+    void run(const Destination<Element> &destination) const {
       if (first == last) return;
       const Form &form = of.form;
       const int64_t columns = groups + of.runs_ - 1, halo = of.filters_ - 1;
       const int64_t above = of.direction_.across(form.padding), rows = last - first + halo;
       const int64_t plane = rows * columns * form.inputs;
-      const Aligned<float> inputs(size_t(points * plane)), sums(size_t(points * (last - first) * groups * block));
+      const Aligned<Element> inputs(size_t(points * plane));
+      const Aligned<float> sums(size_t(points * (last - first) * groups * block));
       for (int64_t row = 0; row < rows; ++row) {
         for (int64_t column = 0; column < columns; ++column) {
           transform(first + row - above, column, inputs.data() + (row * columns + column) * form.inputs, plane);
@@ -170,7 +191,7 @@ class Winograd final : public Convolution<float> {
       return of.direction_.is_row ? (image * size.height + line) * size.width + along : (image * size.height + along) * size.width + line;
     }
 
-    HPA_AVX512 void transform(int64_t line, int64_t column, float *place, int64_t plane) const {
+    HPA_AVX512 void transform(int64_t line, int64_t column, Element *place, int64_t plane) const {
       const int64_t inputs = of.form.inputs, start = column * outputs_at_once - of.direction_.along(of.form.padding);
       const bool is_line = uint64_t(line) < uint64_t(of.direction_.across(input.size));
       const int64_t length = of.direction_.along(input.size);
@@ -187,12 +208,12 @@ class Winograd final : public Convolution<float> {
     }
 
     // Where the transformed inputs of every tile of groups lie, at the first point: [tile][tap][group].
-    std::vector<const float *> find_taps(const float *inputs, int64_t columns) const {
+    std::vector<const Element *> find_taps(const Element *inputs, int64_t columns) const {
       const int64_t count = (last - first) * groups, taps = of.filters_ * of.runs_;
-      std::vector<const float *> places(size_t(rounded_up(count, tile_pixels) * taps));
+      std::vector<const Element *> places(size_t(rounded_up(count, tile_pixels) * taps));
       for (int64_t index = 0; index < count; ++index) {
         const int64_t start = index / tile_pixels * tile_pixels, width = std::min<int64_t>(tile_pixels, count - start);
-        const float *at = inputs + (index / groups * columns + index % groups) * of.form.inputs;
+        const Element *at = inputs + (index / groups * columns + index % groups) * of.form.inputs;
         for (int64_t tap = 0; tap < taps; ++tap) {
           places[size_t(start * taps + tap * width + index - start)] = at + (tap / of.runs_ * columns + tap % of.runs_) * of.form.inputs;
         }
@@ -202,7 +223,7 @@ class Winograd final : public Convolution<float> {
 
     // Sums over inputs: [group][32].
     void multiply_point(
-        int point, const std::vector<const float *> &taps, int64_t shift, int64_t channel, int64_t channels, float *sums) const {
+        int point, const std::vector<const Element *> &taps, int64_t shift, int64_t channel, int64_t channels, float *sums) const {
       const int64_t count = (last - first) * groups;
       const Destination<float> destination{sums, block, nullptr, 0, false};
       for (int64_t start = 0; start < count; start += tile_pixels) {
@@ -212,7 +233,7 @@ class Winograd final : public Convolution<float> {
     }
 
     HPA_AVX512 void put(
-        const float *sums, int64_t line, int64_t group, int64_t channel, int64_t channels, const Destination<float> &destination) const {
+        const float *sums, int64_t line, int64_t group, int64_t channel, int64_t channels, const Destination<Element> &destination) const {
       const int64_t plane = (last - first) * groups * block, along = group * outputs_at_once;
       const int count = int(std::min<int64_t>(outputs_at_once, of.direction_.along(size) - along));
       for (int64_t part = 0; part < channels; part += lanes) {
@@ -236,21 +257,26 @@ class Winograd final : public Convolution<float> {
   const int64_t runs_, filters_;
   const Aligned<float> bias_;
   // A set for each point.
-  const Packed<float> weights_;
+  const Packed<Element> weights_;
 };
 
 }  // namespace
 
-bool has_winograd(const Form &form) {
+bool has_winograd(const Form &form, Pair image) {
   const int64_t along = std::max(form.kernel.height, form.kernel.width), across = std::min(form.kernel.height, form.kernel.width);
   const bool has_taps = (along == 3 && (across == 1 || across == 3)) || (along == 7 && across == 1);
-  return has_taps && form.stride.height == 1 && form.stride.width == 1 && form.inputs % lanes == 0;
+  // Of a shorter image too much is edge: differences of its pixels and zeros, which bfloat16 rounds worst.
+  const bool is_long = Direction{form.kernel.width > 1}.along(form.output(image)) >= 2 * outputs_at_once;
+  return has_taps && is_long && form.stride.height == 1 && form.stride.width == 1 && form.inputs % lanes == 0;
 }
 
-std::unique_ptr<Convolution<float>> winograd(const Form &form, const Weights &weights) {
-  if (!has_winograd(form)) return nullptr;
-  if (form.taps() == 7) return std::make_unique<Winograd<4>>(form, weights);
-  return std::make_unique<Winograd<3>>(form, weights);
+template <class Element>
+std::unique_ptr<Convolution<Element>> winograd(const Form &form, const Weights &weights) {
+  if (form.taps() == 7) return std::make_unique<Winograd<Element, 4>>(form, weights);
+  return std::make_unique<Winograd<Element, 3>>(form, weights);
 }
+
+template std::unique_ptr<Convolution<float>> winograd(const Form &, const Weights &);
+template std::unique_ptr<Convolution<Brain>> winograd(const Form &, const Weights &);
 
 }  // namespace convolution

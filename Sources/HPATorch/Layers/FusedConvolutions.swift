@@ -26,6 +26,7 @@ public final class FusedConvolutions {
     case depthwise(Tensor, rectifiesInput: Bool)
 
     var isAddend: Bool { if case .addend = self { true } else { false } }
+    var isDepthwise: Bool { if case .depthwise = self { true } else { false } }
     var isPool: Bool { if case .pool = self { true } else { false } }
   }
 
@@ -113,14 +114,15 @@ public final class FusedConvolutions {
     if case .depthwise(let weight, let rectifies) = surroundings { (depthwise, rectifiesInput) = (weight, rectifies) }
     return try InferenceConvolution(
       weight: weight, bias: surroundings.isPool ? nil : bias, depthwise: depthwise, rectifiesInput: rectifiesInput,
-      stride: convolution.stride, padding: convolution.padding, type: type
+      stride: convolution.stride, padding: convolution.padding, image: Extent(try input.shape[2], try input.shape[3]), type: type
     ).map { Prepared(kernel: .own($0), bias: surroundings.isPool ? bias : nil) }
   }
 
   private func libraryKernel(
     _ convolution: Convolution, _ weight: Tensor, _ bias: Tensor?, _ input: Tensor, _ surroundings: Surroundings
   ) throws -> Prepared {
-    let typed = try weight.converted(to: type).channelsLast()
+    let isAfterRectifier = convolution.groups == 1 && !surroundings.isDepthwise
+    let typed = try (type == .bfloat16 && isAfterRectifier ? weight.weightsInBFloat16() : weight.converted(to: type)).channelsLast()
     let isCPU = try input.device == .cpu
     guard try isCPU && (type == .float32 || TorchLibrary.hasBFloat16Convolutions()) else {
       return Prepared(kernel: .plain(typed), bias: surroundings.isPool ? bias : try bias?.converted(to: type))

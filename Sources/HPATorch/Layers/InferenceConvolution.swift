@@ -12,13 +12,16 @@ final class InferenceConvolution {
   ///   - weight: (out, in, height, width).
   ///   - depthwise: (in, 1, 3, 3): a convolution of each channel alone, padded by 1, before this one.
   ///   - rectifiesInput: only with `depthwise`, whose input it is.
+  ///   - image: the size of images that is expected; others will do, too.
   init?(
-    weight: Tensor, bias: Tensor?, depthwise: Tensor? = nil, rectifiesInput: Bool = false, stride: Extent, padding: Extent, type: DataType
+    weight: Tensor, bias: Tensor?, depthwise: Tensor? = nil, rectifiesInput: Bool = false, stride: Extent, padding: Extent, image: Extent,
+    type: DataType
   ) throws {
     release = try TorchLibrary.table().free_convolution
     let made = try weight.asking(bias, depthwise) {
       $0.make_convolution(
-        weight.handle, bias?.handle, depthwise?.handle, rectifiesInput, stride.foreign, padding.foreign, type.rawValue, $1)
+        weight.handle, bias?.handle, depthwise?.handle, rectifiesInput, stride.foreign, padding.foreign, image.foreign, type.rawValue,
+        $1)
     }
     guard let made else { return nil }
     handle = made

@@ -35,6 +35,10 @@ extension Tensor {
     }
   }
 
+  /// The weights of a convolution of rectified images in bfloat16: what one loses by rounding is added to the next of the same output, so that in
+  /// sums over images that are alike from pixel to pixel most of it cancels.
+  public func weightsInBFloat16() throws -> Tensor { try applying { $0.weights_in_bfloat16(handle, $1) } }
+
   /// The weights of a convolution in the order that the kernel for inputs of `inputShape` wants; for `convolved(byOrdered:)` on a CPU.
   public func ordered(forInputs inputShape: [Int], stride: Extent, padding: Extent, groups: Int) throws -> Tensor {
     let shape = inputShape.map(Int64.init)

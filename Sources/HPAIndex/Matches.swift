@@ -1,9 +1,9 @@
 import Foundation
-import HPACore
+public import HPACore
 
 /// A list of matches, as `matches.csv` holds it (schemas/matches.md).
 public struct Matches: Sendable, Equatable {
-  public let matches: [Match]
+  public private(set) var matches: [Match]
   /// Nil for a list that was read from a file.
   public let statistics: SearchStatistics?
 
@@ -36,6 +36,14 @@ public struct Matches: Sendable, Equatable {
       throw Failure(.badData, "rank '\(fields[3])' is no number from 1", at: place, cure: "Count from 1.")
     }
     return Match(query: ImageID(fields[0]), gallery: ImageID(fields[1]), score: score, rank: rank)
+  }
+
+  /// Gives every query and every gallery image another name.
+  public mutating func rename(queries: (ImageID) -> ImageID, gallery: (ImageID) -> ImageID) {
+    for index in matches.indices {
+      let match = matches[index]
+      matches[index] = Match(query: queries(match.query), gallery: gallery(match.gallery), score: match.score, rank: match.rank)
+    }
   }
 
   /// Writes the list; scores are the shortest decimals that give the same float32 back.

@@ -16,9 +16,14 @@ struct Ranking {
 
   /// Queries in their order, then by rank.
   func neighbours(_ nearest: [[ScoredRow]]) -> [Match] {
-    zip(queries, nearest).flatMap { id, nearest in
-      nearest.enumerated().map { rank, entry in Match(query: id, gallery: gallery[Int(entry.row)], score: entry.score, rank: rank + 1) }
+    var matches: [Match] = []
+    matches.reserveCapacity(nearest.reduce(0) { $0 + $1.count })
+    for (id, nearest) in zip(queries, nearest) {
+      for (rank, entry) in nearest.enumerated() {
+        matches.append(Match(query: id, gallery: gallery[Int(entry.row)], score: entry.score, rank: rank + 1))
+      }
     }
+    return matches
   }
 
   /// The `count` best pairs overall, at most one a query, best first; ties by query id, then gallery id.

@@ -207,23 +207,21 @@ struct SearchJob {
     let (left, right) = try rows()
     let loaded = clock.now
     let record = try index.map(IndexRecord.init(of:))
-    let found = try record.map { try nominated($0, left, right, threads: threads) } ?? exact(left, right, threads: threads)
+    var found = try record.map { try nominated($0, left, right, threads: threads) } ?? exact(left, right, threads: threads)
     let searched = clock.now
-    let named = Matches(
-      found.matches.map { Match(query: queries.publicID($0.query), gallery: gallery.publicID($0.gallery), score: $0.score, rank: $0.rank) },
-      statistics: found.statistics)
-    try named.write(to: out)
-    let hits = known.map { $0.count(in: named.matches) }
+    found.rename(queries: queries.publicID, gallery: gallery.publicID)
+    try found.write(to: out)
+    let hits = known.map { $0.count(in: found.matches) }
     return (
-      named,
+      found,
       Summary(
         queries: left.ids.count, gallery: right.ids.count, k: amount.count, loadSeconds: (loaded - started).seconds,
-        searchSeconds: (searched - loaded).seconds, writeSeconds: (clock.now - searched).seconds, matches: named.matches.count,
+        searchSeconds: (searched - loaded).seconds, writeSeconds: (clock.now - searched).seconds, matches: found.matches.count,
         kernel: found.statistics?.kernel, candidates: found.statistics?.candidates, rescored: found.statistics?.rescored ?? 0,
         errorBound: found.statistics?.errorBound ?? 0, knownPairs: known?.count,
         knownFound: hits,
-        precision: hits.map { Double($0) / Double(max(named.matches.count, 1)) },
-        scan: isScanned ? known.map { MinimumScoreScan(named.matches, known: $0.count, isKnown: $0.contains).rows } : nil,
+        precision: hits.map { Double($0) / Double(max(found.matches.count, 1)) },
+        scan: isScanned ? known.map { MinimumScoreScan(found.matches, known: $0.count, isKnown: $0.contains).rows } : nil,
         recall: record?.recall)
     )
   }

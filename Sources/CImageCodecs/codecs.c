@@ -11,13 +11,19 @@ static bool starts_with(const uint8_t *bytes, size_t count, const char *magic, s
   return count >= length && memcmp(bytes, magic, length) == 0;
 }
 
+bool hpa_is_tiff(const uint8_t *bytes, size_t count) {
+  // Classic TIFF (42) and BigTIFF (43), in both byte orders.
+  const char *magics[] = {"II*\0", "MM\0*", "II+\0", "MM\0+"};
+  for (int index = 0; index < 4; index++) {
+    if (starts_with(bytes, count, magics[index], 4)) return true;
+  }
+  return false;
+}
+
 static reader reader_of(const uint8_t *bytes, size_t count) {
   if (starts_with(bytes, count, "\x89PNG\r\n\x1a\n", 8)) return hpa_read_png;
   if (starts_with(bytes, count, "\xff\xd8\xff", 3)) return hpa_read_jpeg;
-  // Classic TIFF (42) and BigTIFF (43), in both byte orders.
-  if (starts_with(bytes, count, "II*\0", 4) || starts_with(bytes, count, "MM\0*", 4)) return hpa_read_tiff;
-  if (starts_with(bytes, count, "II+\0", 4) || starts_with(bytes, count, "MM\0+", 4)) return hpa_read_tiff;
-  return NULL;
+  return hpa_is_tiff(bytes, count) ? hpa_read_tiff : NULL;
 }
 
 hpa_image_status hpa_image_probe(const uint8_t *bytes, size_t count, hpa_image_header *header, hpa_image_error *error) {

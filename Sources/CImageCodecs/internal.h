@@ -29,6 +29,9 @@ size_t hpa_row_bytes(const hpa_image_header *header);
 
 uint32_t hpa_big_endian(const uint8_t *bytes);
 
+// Whether these are the first bytes of a TIFF.
+bool hpa_is_tiff(const uint8_t *bytes, size_t count);
+
 // One reader a format. `samples` is NULL where only the header is wanted.
 hpa_image_status hpa_read_png(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error);
 hpa_image_status hpa_read_tiff(const uint8_t *bytes, size_t count, hpa_image_header *header, void *samples, hpa_image_error *error);

@@ -14,6 +14,9 @@ static const int most_further_pages = 64;
 
 typedef struct {
   hpa_memory memory;
+  // Of the file, where only its first bytes are in memory; else 0.
+  size_t file_bytes;
+  bool has_warning;
   hpa_image_error *error;
 } tiff_session;
 
@@ -36,7 +39,8 @@ static int on_error(TIFF *tiff, void *user, const char *module, const char *form
 }
 
 static int on_warning(TIFF *tiff, void *user, const char *module, const char *format, va_list arguments) {
-  (void)tiff, (void)user, (void)module, (void)format, (void)arguments;
+  (void)tiff, (void)module, (void)format, (void)arguments;
+  ((tiff_session *)user)->has_warning = true;
   return 1;
 }
 
@@ -67,7 +71,10 @@ static int close_nothing(thandle_t handle) {
   return 0;
 }
 
-static toff_t size_of(thandle_t handle) { return ((tiff_session *)handle)->memory.count; }
+static toff_t size_of(thandle_t handle) {
+  const tiff_session *session = handle;
+  return session->file_bytes ? session->file_bytes : session->memory.count;
+}
 
 static int map_bytes(thandle_t handle, void **base, toff_t *size) {
   hpa_memory *memory = &((tiff_session *)handle)->memory;
@@ -281,6 +288,46 @@ hpa_image_status hpa_read_tiff(const uint8_t *bytes, size_t count, hpa_image_hea
   hpa_image_status status = read_with(tiff, &session, header, samples);
   TIFFClose(tiff);
   return status;
+}
+
+// Where the samples begin, if they lie one after the other as they are decoded; else 0.
+static uint64_t plain_offset(TIFF *tiff, const tiff_layout *layout, size_t file_bytes) {
+  uint16_t compression = COMPRESSION_NONE, order = FILLORDER_MSB2LSB;
+  TIFFGetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &compression);
+  TIFFGetFieldDefaulted(tiff, TIFFTAG_FILLORDER, &order);
+  const hpa_image_header *header = &layout->header;
+  bool is_grey = header->bits == 8 && header->channels == 1 && layout->photometric == PHOTOMETRIC_MINISBLACK;
+  if (!is_grey || compression != COMPRESSION_NONE || order != FILLORDER_MSB2LSB || TIFFIsTiled(tiff)) return 0;
+  uint32_t rows_per_strip = header->height;
+  TIFFGetFieldDefaulted(tiff, TIFFTAG_ROWSPERSTRIP, &rows_per_strip);
+  if (rows_per_strip == 0) return 0;
+  uint64_t first = TIFFGetStrileOffset(tiff, 0), next = first;
+  for (uint32_t top = 0, strip = 0; top < header->height; top += rows_per_strip, strip++) {
+    uint32_t rows = header->height - top < rows_per_strip ? header->height - top : rows_per_strip;
+    uint64_t count = (uint64_t)rows * header->width;
+    if (TIFFGetStrileOffset(tiff, strip) != next || TIFFGetStrileByteCount(tiff, strip) != count) return 0;
+    if (next > file_bytes || count > file_bytes - next) return 0;
+    next += count;
+    if (rows < rows_per_strip) break;
+  }
+  return first;
+}
+
+bool hpa_image_find_plain(const uint8_t *bytes, size_t count, size_t file_bytes, hpa_image_header *header, uint64_t *offset) {
+  hpa_image_error error = {.status = HPA_IMAGE_OK};
+  if (!hpa_is_tiff(bytes, count)) return false;
+  tiff_session session = {.memory = {.bytes = (uint8_t *)bytes, .count = count}, .file_bytes = file_bytes, .error = &error};
+  TIFF *tiff = open_session(&session, "rm");
+  if (!tiff) return false;
+  tiff_layout layout = {.stored_channels = 1, .planar = PLANARCONFIG_CONTIG};
+  bool is_read = read_layout(tiff, &session, &layout) == HPA_IMAGE_OK && check_single_page(tiff, &session) == HPA_IMAGE_OK &&
+                 hpa_check_size(&layout.header, file_bytes, 0, &error) == HPA_IMAGE_OK;
+  // libtiff goes on without a tag that it cannot read, and takes a picture without its palette for a grey one.
+  bool is_sure = is_read && error.status == HPA_IMAGE_OK && !session.has_warning;
+  *offset = is_sure ? plain_offset(tiff, &layout, file_bytes) : 0;
+  *header = layout.header;
+  TIFFClose(tiff);
+  return *offset > 0;
 }
 
 static hpa_image_status write_tiles(TIFF *tiff, tiff_session *session, const uint8_t *samples, const hpa_image_header *header, uint32_t side) {

@@ -3,32 +3,56 @@ public import Foundation
 /// Whole-file reading, and writing that leaves either the old file or the new one, never half of one.
 public enum FileBytes {
   /// - Throws: `missingInput` where there is no such file, `inputOutput` where it cannot be read.
-  public static func read(_ path: String) throws -> [UInt8] {
+  public static func read(_ path: String) throws -> [UInt8] { try read(path, first: 0) { _, _ in false } }
+
+  /// The whole file, or only its first `count` bytes where these are enough.
+  ///
+  /// - Parameter isEnough: is given these, and the size of the file; not called for a file that is not longer.
+  /// - Throws: as `read`.
+  public static func read(_ path: String, first count: Int, isEnough: (UnsafeBufferPointer<UInt8>, Int) -> Bool) throws -> [UInt8] {
     let handle = try open(path)
     defer { try? handle.close() }
     let size = (try? handle.seekToEnd()).map(Int.init) ?? 0
     _ = try? handle.seek(toOffset: 0)
-    var bytes = try next(size + 1, of: handle, path: path)
-    if bytes.count <= size { return bytes }
+    var isHead = false
+    var bytes = try [UInt8](unsafeUninitializedCapacity: size + 1) { target, filled in
+      if count > 0, count < size {
+        try fill(UnsafeMutableBufferPointer(rebasing: target[..<count]), &filled, of: handle, path: path)
+        isHead = isEnough(UnsafeBufferPointer(rebasing: target[..<filled]), size)
+      }
+      if !isHead { try fill(target, &filled, of: handle, path: path) }
+    }
+    if isHead || bytes.count <= size { return bytes }
     // What has no size, such as a pipe, or grows while it is read.
     while true {
-      let more = try next(1 << 16, of: handle, path: path)
+      let more = try [UInt8](unsafeUninitializedCapacity: 1 << 16) { try fill($0, &$1, of: handle, path: path) }
       if more.isEmpty { return bytes }
       bytes += more
     }
   }
 
-  /// Up to `count` bytes, fewer only at the end.
-  private static func next(_ count: Int, of handle: FileHandle, path: String) throws -> [UInt8] {
-    try [UInt8](unsafeUninitializedCapacity: count) { target, filled in
-      while filled < count {
-        let got = Foundation.read(handle.fileDescriptor, target.baseAddress! + filled, count - filled)
-        if got == 0 { return }
-        guard got > 0 || errno == EINTR else {
-          throw Failure(.inputOutput, "cannot be read: \(String(cString: strerror(errno)))", at: .file(path))
-        }
-        filled += max(got, 0)
+  /// Fills `target` with the bytes from `offset` on.
+  ///
+  /// - Returns: false where the file ends before.
+  /// - Throws: as `read`.
+  public static func read(_ path: String, from offset: Int, into target: UnsafeMutableBufferPointer<UInt8>) throws -> Bool {
+    let handle = try open(path)
+    defer { try? handle.close() }
+    guard (try? handle.seek(toOffset: UInt64(offset))) != nil else { return false }
+    var filled = 0
+    try fill(target, &filled, of: handle, path: path)
+    return filled == target.count
+  }
+
+  /// Fills the rest of `target`, less only where the file ends.
+  private static func fill(_ target: UnsafeMutableBufferPointer<UInt8>, _ filled: inout Int, of handle: FileHandle, path: String) throws {
+    while filled < target.count {
+      let got = Foundation.read(handle.fileDescriptor, target.baseAddress! + filled, target.count - filled)
+      if got == 0 { return }
+      guard got > 0 || errno == EINTR else {
+        throw Failure(.inputOutput, "cannot be read: \(String(cString: strerror(errno)))", at: .file(path))
       }
+      filled += max(got, 0)
     }
   }
 

@@ -89,6 +89,18 @@ public enum ImageFile {
     guard status == HPA_IMAGE_OK else { throw failure(error, path: path) }
   }
 
+  /// The pixels of a TIFF that lie in the file as they are decoded: 8-bit grey, without compression, from `offset` on.
+  ///
+  /// - Parameters:
+  ///   - head: the first bytes of the file.
+  ///   - size: of the file.
+  /// - Returns: nil for any other picture, and where the head does not tell.
+  package static func plainPixels(inHead head: UnsafeBufferPointer<UInt8>, ofFile size: Int) -> (header: Header, offset: Int)? {
+    var (native, offset) = (hpa_image_header(), UInt64(0))
+    guard hpa_image_find_plain(head.baseAddress, head.count, size, &native, &offset) else { return nil }
+    return (Header(native), Int(offset))
+  }
+
   private static func samples<Sample>(of bytes: [UInt8], _ header: Header, count: Int, path: String) throws -> [Sample] {
     try [Sample](unsafeUninitializedCapacity: count) { target, filled in
       try decode(bytes, header, path: path, into: target.baseAddress)

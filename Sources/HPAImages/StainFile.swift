@@ -1,16 +1,29 @@
 import HPACore
 
-/// The file of one stain in memory, of which the header is read.
+/// The file of one stain, of which the header is read.
 struct StainFile: Sendable {
   let path: String
-  let bytes: [UInt8]
   let header: ImageFile.Header
+  private let contents: Contents
+
+  private enum Contents: Sendable {
+    case bytes([UInt8])
+    /// Pixels that need no decoding, and are read to their place: where they begin.
+    case plain(Int)
+  }
+
+  private static let headCount = 1 << 14
 
   /// - Throws: `missingInput`, `inputOutput`; `badData` where it is no picture that can be read.
   init(_ path: String) throws {
     self.path = path
-    bytes = try FileBytes.read(path)
-    header = try ImageFile.header(of: bytes, path: path)
+    var plain: (header: ImageFile.Header, offset: Int)?
+    let bytes = try FileBytes.read(path, first: Self.headCount) { head, size in
+      plain = ImageFile.plainPixels(inHead: head, ofFile: size)
+      return plain != nil
+    }
+    header = try plain?.header ?? ImageFile.header(of: bytes, path: path)
+    contents = plain.map { .plain($0.offset) } ?? .bytes(bytes)
   }
 
   /// Fills `target`, (height, width), with the levels of the stain, resized where the picture has other sides.
@@ -29,6 +42,13 @@ struct StainFile: Sendable {
   }
 
   private func decode(source: ChannelMap.Source, range: SampleRange, into target: UnsafeMutableBufferPointer<UInt8>) throws {
+    let bytes: [UInt8]
+    switch contents {
+    case .bytes(let all): bytes = all
+    case .plain(let offset):
+      if try FileBytes.read(path, from: offset, into: target) { return }
+      bytes = try FileBytes.read(path)
+    }
     if header.channels == 1, header.bits == 8 {
       try ImageFile.decode(bytes, header, path: path, into: target.baseAddress)
     } else if header.format == .jpeg, header.channels == 3 {

@@ -1,7 +1,19 @@
 import HPAImages
 
 extension FuzzTarget {
-  static let tiff = FuzzTarget("tiff", longestInput: 32 << 10, largestAllocation: 288) { input in _ = try picture(input.bytes) }
+  /// Law: pixels that lie in the file as they are, as its first bytes tell, are those of the picture.
+  static let tiff = FuzzTarget("tiff", longestInput: 32 << 10, largestAllocation: 288) { input in
+    let image = try? picture(input.bytes)
+    for count in [256, 1024, input.bytes.count] {
+      let plain = input.bytes.prefix(count).withUnsafeBufferPointer { ImageFile.plainPixels(inHead: $0, ofFile: input.bytes.count) }
+      guard let plain else { continue }
+      let end = plain.offset + plain.header.width * plain.header.height
+      try require(plain.offset > 0 && end <= input.bytes.count, "pixels beyond the end of the file")
+      guard let image, case .bytes(let samples) = image.samples else { continue }
+      try require(samples == Array(input.bytes[plain.offset..<end]), "the plain pixels are not those of the picture")
+    }
+    _ = try picture(input.bytes)
+  }
 
   /// Law: a stain that is taken row by row is the channel of the whole picture, and its sums are those of the channels.
   static let jpeg = FuzzTarget("jpeg", longestInput: 32 << 10, largestAllocation: 288) { input in

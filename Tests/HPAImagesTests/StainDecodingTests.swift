@@ -34,6 +34,39 @@ import Testing
     }
   }
 
+  @Test func `TIFFs whose pixels need no decoding are what tifffile stored, wherever and however they lie`() throws {
+    try Python.run(
+      """
+      import numpy, sys, tifffile
+      from PIL import Image
+      folder, random = sys.argv[1], numpy.random.default_rng(int(sys.argv[2]))
+      picture = lambda kind='u1': random.integers(0, numpy.iinfo(kind).max, (150, 211), kind)
+      def write(name, plane, expected=None, **options):
+          for stain in ('red', 'green', 'blue', 'yellow'):
+              tifffile.imwrite(f'{folder}/{name}_{stain}.tif', plane, metadata=None, **options)
+          (plane if expected is None else expected).tofile(f'{folder}/{name}.raw')
+      for name, options in dict(one={}, strips=dict(rowsperstrip=16), big=dict(byteorder='>', rowsperstrip=7), large=dict(bigtiff=True),
+                                apart=dict(rowsperstrip=16, align=4096), tiles=dict(tile=(64, 64)), lzw=dict(compression='lzw')).items():
+          write(name, picture(), photometric='minisblack', **options)
+      inverted, deep, planes = picture(), picture('u2'), picture()
+      write('inverted', inverted, 255 - inverted, photometric='miniswhite')
+      write('deep', deep, ((deep.astype('u4') * 255 + 32767) // 65535).astype('u1'))
+      for stain in ('red', 'green', 'blue', 'yellow'):
+          Image.fromarray(planes).save(f'{folder}/pillow_{stain}.tif')
+      planes.tofile(f'{folder}/pillow.raw')
+      """, [folder.path, String(testSeed())])
+    let stains = try StainFolder(folder.path)
+    #expect(stains.ids().count == 10)
+    for id in stains.ids() {
+      let plane = try FileBytes.read(folder.path("\(id).raw"))
+      #expect(try stains.stack(of: id).pixels == plane + plane + plane + plane, "\(id)")
+    }
+    let (whole, cut) = (try FileBytes.read(folder.path("one_red.tif")), folder.path("strips_red.tif"))
+    try FileBytes.write(Array(whole.dropLast(9)), to: cut)
+    let failure = #expect(throws: Failure.self) { try stains.stack(of: "strips") }
+    #expect(failure?.kind == .badData && failure?.place.path == cut)
+  }
+
   @Test func `a stain out of a JPEG is the channel that Pillow finds in the whole picture`() throws {
     try Python.run(
       """

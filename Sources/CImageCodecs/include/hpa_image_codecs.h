@@ -3,6 +3,7 @@
 #ifndef HPA_IMAGE_CODECS_H
 #define HPA_IMAGE_CODECS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -67,6 +68,10 @@ void hpa_take_stain(const uint8_t *pixels, size_t count, size_t channels, hpa_st
 hpa_image_status hpa_image_decode_jpeg_stain(
     const uint8_t *bytes, size_t count, const hpa_image_header *header, hpa_stain_source source, uint8_t *levels, uint64_t *sums,
     hpa_image_error *error);
+
+// Whether a file of `file_bytes`, of which the first `count` are given, is a TIFF of 8-bit grey whose pixels lie one after the other as they are,
+// from `offset` on.
+bool hpa_image_find_plain(const uint8_t *bytes, size_t count, size_t file_bytes, hpa_image_header *header, uint64_t *offset);
 
 // The encoders hand over `*bytes`, to be released with hpa_image_free. `header->format` is not looked at.
 // PNG: 1 or 3 channels of 8 or 16 bits; level is zlib's, 0 to 9.

@@ -51,9 +51,12 @@ let package = Package(
         // The ABI's header by its path: as a dependency it would come as a Clang module, which C++ cannot use here.
         .headerSearchPath("../CTorchABI/include"),
         .unsafeFlags(["-isystem", torch + "/include", "-isystem", torch + "/include/torch/csrc/api/include", "-fvisibility=hidden"]),
+        // Templates of LibTorch 2.11 are named as the GCC that it is built with names them, and Clang until 17.
+        .unsafeFlags(["-fclang-abi-compat=17"]),
       ],
       linkerSettings: [
         .unsafeFlags(["-L" + torch + "/lib", "-Xlinker", "-rpath", "-Xlinker", torch + "/lib"]),
+        // `torch` brings CUDA's kernels where it has any.
         .linkedLibrary("torch"), .linkedLibrary("torch_cpu"), .linkedLibrary("c10"),
       ]),
     .target(
@@ -97,12 +100,12 @@ let package = Package(
     .executableTarget(
       name: "store-bench", dependencies: ["HPACore", "HPAStore"], path: "Benchmarks/StoreBench", swiftSettings: swiftSettings),
     .executableTarget(
-      name: "network-bench", dependencies: ["HPACore", "HPABackbones", "HPAImages"], path: "Benchmarks/NetworkBench",
+      name: "network-bench", dependencies: ["HPACore", "HPABackbones", "HPAImages", "HPATorch"], path: "Benchmarks/NetworkBench",
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "decode-bench", dependencies: ["HPACore", "HPAImages"], path: "Benchmarks/DecodeBench", swiftSettings: swiftSettings),
     .executableTarget(
-      name: "training-bench", dependencies: ["HPACore", "HPABackbones", "HPAImages"], path: "Benchmarks/TrainingBench",
+      name: "training-bench", dependencies: ["HPACore", "HPABackbones", "HPAImages", "HPATorch"], path: "Benchmarks/TrainingBench",
       swiftSettings: swiftSettings),
     .executableTarget(
       name: "stacker-bench", dependencies: ["HPACore", "HPAImages", "HPAStacker", "HPATorch"], path: "Benchmarks/StackerBench",

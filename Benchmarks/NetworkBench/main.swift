@@ -1,21 +1,23 @@
 // How fast a network gives features: images in memory, one line of JSON out.
-//   network-bench CHECKPOINT fp32|bf16 BATCH THREADS SECONDS
+//   network-bench CHECKPOINT fp32|bf16 BATCH THREADS SECONDS [DEVICE]
 import Foundation
 import HPABackbones
 import HPACore
 import HPAImages
+import HPATorch
 
 let arguments = CommandLine.arguments
-guard arguments.count == 6, let precision = Precision(rawValue: arguments[2]), let batch = Int(arguments[3]),
+guard [6, 7].contains(arguments.count), let precision = Precision(rawValue: arguments[2]), let batch = Int(arguments[3]),
   let threads = Int(arguments[4]),
   let seconds = Double(arguments[5])
 else {
-  FileHandle.standardError.write(Data("network-bench CHECKPOINT fp32|bf16 BATCH THREADS SECONDS\n".utf8))
+  FileHandle.standardError.write(Data("network-bench CHECKPOINT fp32|bf16 BATCH THREADS SECONDS [DEVICE]\n".utf8))
   exit(64)
 }
 FreedMemory.keep()
 let checkpoint = try Checkpoint(arguments[1])
-let extractor = try FeatureExtractor(checkpoint, precision: precision, threads: threads)
+let device = try Device(parsing: arguments.count > 6 ? arguments[6] : "cpu")
+let extractor = try FeatureExtractor(checkpoint, device: device, precision: precision, threads: threads)
 var generator = SeededGenerator(seed: 1)
 let pixels = (0..<batch * Stain.allCases.count * checkpoint.size * checkpoint.size).map { _ in UInt8.random(in: 0...255, using: &generator)
 }

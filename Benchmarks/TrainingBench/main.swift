@@ -1,9 +1,10 @@
 // How long a step of training takes: batches from memory, one line of JSON out.
-//   training-bench BACKBONE SIZE BATCH fp32|bf16 THREADS SECONDS
+//   training-bench BACKBONE SIZE BATCH fp32|bf16 THREADS SECONDS [DEVICE]
 import Foundation
 import HPABackbones
 import HPACore
 import HPAImages
+import HPATorch
 
 /// One batch again and again; a step is the time from one request to the next.
 final class Batches: PixelBatchSource {
@@ -28,10 +29,10 @@ final class Batches: PixelBatchSource {
 
 FreedMemory.keep()
 let arguments = CommandLine.arguments
-guard arguments.count == 7, let size = Int(arguments[2]), let count = Int(arguments[3]), let precision = Precision(rawValue: arguments[4]),
-  let threads = Int(arguments[5]), let seconds = Double(arguments[6])
+guard [7, 8].contains(arguments.count), let size = Int(arguments[2]), let count = Int(arguments[3]),
+  let precision = Precision(rawValue: arguments[4]), let threads = Int(arguments[5]), let seconds = Double(arguments[6])
 else {
-  FileHandle.standardError.write(Data("training-bench BACKBONE SIZE BATCH fp32|bf16 THREADS SECONDS\n".utf8))
+  FileHandle.standardError.write(Data("training-bench BACKBONE SIZE BATCH fp32|bf16 THREADS SECONDS [DEVICE]\n".utf8))
   exit(64)
 }
 var configuration = TrainingConfiguration(backbone: arguments[1], size: size, seed: 1, threads: threads)
@@ -43,7 +44,8 @@ let batch = PixelBatch(
 let batches = Batches(batch, seconds: seconds)
 let checkpoint = FileManager.default.temporaryDirectory.appending(path: "training-bench-\(UUID()).safetensors").path
 defer { try? FileManager.default.removeItem(atPath: checkpoint) }
-let record = try Trainer(configuration, programVersion: "bench").train(
+let device = try Device(parsing: arguments.count > 7 ? arguments[7] : "cpu")
+let record = try Trainer(configuration, device: device, programVersion: "bench").train(
   .init(imagesPerEpoch: count, training: { _ in batches }, validation: { Batches(batch, seconds: 0) }), checkpoint: checkpoint)
 let steps = batches.steps
 print(

@@ -215,6 +215,19 @@ at::Tensor ordered_convolution(
   return convolve_and_add.call(input, *other, weight, bias, pair(padding), pair(stride), dilation, groups, "add", at::Scalar(1.0), after, Scalars(), "");
 }
 
+// The same by cuDNN. What follows a convolution is done in its own pass where a rectifier does and pixels are whole vectors of 16 bytes.
+at::Tensor cuda_convolution(
+    const at::Tensor &input, const at::Tensor &weight, const std::optional<at::Tensor> &bias, const std::optional<at::Tensor> &other, HPAPair stride,
+    HPAPair padding, int64_t groups, bool is_rectified) {
+  const std::array<int64_t, 2> dilation{1, 1};
+  const bool is_fused = is_rectified && groups == 1 && input.size(1) % 8 == 0 && weight.size(0) % 8 == 0;
+  if (is_fused && other) return at::cudnn_convolution_add_relu(input, weight, *other, 1, bias, pair(stride), pair(padding), dilation, groups);
+  if (is_fused) return at::cudnn_convolution_relu(input, weight, bias, pair(stride), pair(padding), dilation, groups);
+  at::Tensor output = at::conv2d(input, weight, bias, pair(stride), pair(padding), dilation, groups);
+  if (other) output.add_(*other);
+  return is_rectified ? output.relu_() : output;
+}
+
 void write_bytes(const at::Tensor &tensor, void *bytes, int64_t byte_count) {
   const at::Tensor plain = tensor.detach().to(at::kCPU).contiguous();
   TORCH_CHECK(int64_t(plain.nbytes()) == byte_count, "the tensor holds ", plain.nbytes(), " bytes, not ", byte_count);
@@ -222,9 +235,16 @@ void write_bytes(const at::Tensor &tensor, void *bytes, int64_t byte_count) {
 }
 
 at::Tensor read_bytes(const void *bytes, at::IntArrayRef shape, int32_t type, HPADevice device) {
-  at::Tensor host = at::empty(shape, at::TensorOptions().dtype(scalar_type(type)));
+  const at::Device place = device_of(device);
+  const auto options = at::TensorOptions().dtype(scalar_type(type));
+  if (place.is_cuda()) {
+    // Through pinned memory, which LibTorch keeps for the next time: a GPU reads it by itself.
+    const at::Tensor pinned = at::empty(shape, options.pinned_memory(true));
+    return pinned.copy_(at::from_blob(const_cast<void *>(bytes), shape, options)).to(place, /* non_blocking */ true);
+  }
+  at::Tensor host = at::empty(shape, options);
   if (host.nbytes() > 0) std::memcpy(host.mutable_data_ptr(), bytes, host.nbytes());
-  return host.to(device_of(device));
+  return host;
 }
 
 HPAGuard *guard(int32_t kind) {
@@ -418,12 +438,16 @@ const HPATorchTable table = {
     .weights_in_bfloat16 = [](T *weight, E *error) { return tensor(error, [&] { return weights_in_bfloat16(weight->value); }); },
     .order_weights =
         [](T *weight, const int64_t *input_shape, HPAPair stride, HPAPair padding, int64_t groups, E *error) {
-          return tensor(error, [&] { return ordered_weights(weight->value, shape_of(input_shape, 4), stride, padding, groups); });
+          return tensor(error, [&] {
+            if (weight->value.is_cuda()) return weight->value.contiguous(at::MemoryFormat::ChannelsLast);
+            return ordered_weights(weight->value, shape_of(input_shape, 4), stride, padding, groups);
+          });
         },
     .ordered_convolution =
         [](T *input, T *ordered, T *bias, T *other, HPAPair stride, HPAPair padding, int64_t groups, bool is_rectified, E *error) {
           return tensor(error, [&] {
-            return ordered_convolution(input->value, ordered->value, optional(bias), optional(other), stride, padding, groups, is_rectified);
+            const auto convolve = input->value.is_cuda() ? cuda_convolution : ordered_convolution;
+            return convolve(input->value, ordered->value, optional(bias), optional(other), stride, padding, groups, is_rectified);
           });
         },
     .make_convolution =
@@ -517,5 +541,8 @@ const HPATorchTable table = {
 const HPATorchTable *hpa_torch_table(void) {
   // The layers' blocks, too, which are larger than those that the program keeps of itself: a tenth of the time of a network.
   mallopt(M_MMAP_MAX, 0);
+  // On a GPU float32 means float32, where cuDNN would take 10 bits of 23 (TF32), and a repeated training has the same losses.
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setDeterministicCuDNN(true);
   return &table;
 }

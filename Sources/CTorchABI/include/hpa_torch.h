@@ -144,7 +144,7 @@ typedef struct {
   HPATensor *(*dropout)(HPATensor *input, double probability, HPAGenerator *generator, HPATorchError *error);
   // Weights of a convolution of rectified images: what one loses by rounding is added to the next of the same output.
   HPATensor *(*weights_in_bfloat16)(HPATensor *weight, HPATorchError *error);
-  // Inference on a CPU: a convolution's weights in the order that its kernel wants for inputs of this shape, and the convolution by such
+  // Inference: a convolution's weights in the order that its kernel wants for inputs of this shape, and the convolution by such
   // weights with all that follows: `other` (or null) is added, and a rectifier.
   HPATensor *(*order_weights)(HPATensor *weight, const int64_t *input_shape, HPAPair stride, HPAPair padding, int64_t groups, HPATorchError *error);
   HPATensor *(*ordered_convolution)(HPATensor *input, HPATensor *ordered, HPATensor *bias, HPATensor *other, HPAPair stride, HPAPair padding, int64_t groups, bool is_rectified, HPATorchError *error);

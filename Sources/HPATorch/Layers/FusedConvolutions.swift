@@ -7,7 +7,7 @@ public final class FusedConvolutions {
   private struct Prepared {
     enum Kernel {
       case own(InferenceConvolution)
-      /// oneDNN's, by weights in its order.
+      /// oneDNN's or cuDNN's, by weights in its order.
       case ordered(Tensor)
       case plain(Tensor)
     }
@@ -124,13 +124,14 @@ public final class FusedConvolutions {
     let isAfterRectifier = convolution.groups == 1 && !surroundings.isDepthwise
     let typed = try (type == .bfloat16 && isAfterRectifier ? weight.weightsInBFloat16() : weight.converted(to: type)).channelsLast()
     let isCPU = try input.device == .cpu
-    guard try isCPU && (type == .float32 || TorchLibrary.hasBFloat16Convolutions()) else {
+    guard try !isCPU || type == .float32 || TorchLibrary.hasBFloat16Convolutions() else {
       return Prepared(kernel: .plain(typed), bias: surroundings.isPool ? bias : try bias?.converted(to: type))
     }
     let ordered = try typed.ordered(
       forInputs: try input.shape, stride: convolution.stride, padding: convolution.padding, groups: convolution.groups)
-    // Sums are float32 inside of the ordered kernels, and so is what begins them; beside an addend the kernels take one type only.
-    return Prepared(kernel: .ordered(ordered), bias: surroundings.isAddend ? try bias?.converted(to: type) : bias)
+    // Sums are float32 inside of the ordered kernels, and so is what begins them; beside an addend the kernels take one type only, and
+    // so do cuDNN's.
+    return Prepared(kernel: .ordered(ordered), bias: !isCPU || surroundings.isAddend ? try bias?.converted(to: type) : bias)
   }
 }
 

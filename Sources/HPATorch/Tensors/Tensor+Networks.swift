@@ -39,7 +39,7 @@ extension Tensor {
   /// sums over images that are alike from pixel to pixel most of it cancels.
   public func weightsInBFloat16() throws -> Tensor { try applying { $0.weights_in_bfloat16(handle, $1) } }
 
-  /// The weights of a convolution in the order that the kernel for inputs of `inputShape` wants; for `convolved(byOrdered:)` on a CPU.
+  /// The weights of a convolution in the order that the kernel for inputs of `inputShape` wants; for `convolved(byOrdered:)`.
   public func ordered(forInputs inputShape: [Int], stride: Extent, padding: Extent, groups: Int) throws -> Tensor {
     let shape = inputShape.map(Int64.init)
     return try applying { $0.order_weights(handle, shape, stride.foreign, padding.foreign, Int64(groups), $1) }

@@ -67,9 +67,7 @@ def promised(rows, amount, threads, program):
     """MB as docs/search.md counts them."""
     wanted = 1 if amount[0] == "top" else amount[1]
     block = 96 * 12 * (min(4 * wanted, rows) + 128)
-    searching = rows * (DIMENSION + 24 + 24) + QUERIES * 16 * wanted + threads * block
-    listing = QUERIES * (16 + 48) * min(wanted, rows)
-    return program + max(searching, listing) / MB
+    return program + (rows * (DIMENSION + 24 + 24) + QUERIES * (16 + 48) * wanted + threads * block) / MB
 
 
 def measure(folder):

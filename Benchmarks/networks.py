@@ -3,6 +3,9 @@
 Every program is a process of its own that is warmed up and then measured for HPA_BENCH_SECONDS (8); the processes of a round follow one another and the
 rounds (HPA_BENCH_ROUNDS, 3) are repeated. Each program runs with one and with four images at a time; the table shows the better median. Weights are random:
 the time does not depend on them. HPA_BENCH_NETWORKS and HPA_BENCH_PEERS name others than all.
+
+"of the peak" is the rate times the multiplications and additions of the network as they are defined, over those of one large convolution by oneDNN, which
+is measured in every round, too. Winograd's filters need fewer, so it can be above 100 %.
 """
 import json, os, pathlib, statistics, subprocess, sys, tempfile
 
@@ -14,6 +17,8 @@ PROGRAM = HERE.parent / ".build" / "release" / "network-bench"
 SIZE, THREADS, BATCHES = 512, os.cpu_count(), (1, 4)
 SECONDS, ROUNDS = float(os.environ.get("HPA_BENCH_SECONDS", 8)), int(os.environ.get("HPA_BENCH_ROUNDS", 3))
 NETWORKS = os.environ.get("HPA_BENCH_NETWORKS", "inceptionv3 inceptionv4 xception").split()
+# 10^9 multiplications and additions of an image.
+COSTS = {"inceptionv3": 35.1, "inceptionv4": 75.4, "xception": 47.8}
 OURS = "hpa-feat"
 PEERS = {"fp32": ["PyTorch eager", "PyTorch compiled", "ONNX Runtime", "OpenVINO"], "bf16": ["PyTorch eager", "PyTorch compiled", "OpenVINO"]}
 
@@ -89,6 +94,17 @@ def openvino(name, folder, precision, batch):
     return lambda: request.infer({0: images})
 
 
+def peak(precision):
+    """10^9 multiplications and additions a second of a convolution that suits oneDNN: 3 x 3, 256 channels to 256."""
+    import torch
+    torch.set_num_threads(THREADS)
+    kind, side, channels = torch.bfloat16 if precision == "bf16" else torch.float32, 64, 256
+    made = torch.nn.Conv2d(channels, channels, 3, padding=1).to(kind, memory_format=torch.channels_last)
+    images = torch.rand(4, channels, side, side).to(kind, memory_format=torch.channels_last)
+    with torch.inference_mode():
+        return 2 * 4 * side * side * channels * channels * 9 / 1e9 / measuring.median_seconds(lambda: made(images), min(SECONDS, 3))
+
+
 def worker(program, name, folder, precision, batch):
     batch = int(batch)
     work = {
@@ -96,6 +112,10 @@ def worker(program, name, folder, precision, batch):
         "ONNX Runtime": lambda: onnx_runtime(name, folder, batch), "OpenVINO": lambda: openvino(name, folder, precision, batch),
     }[program]()
     print(json.dumps({"images_per_second": batch / measuring.median_seconds(work, SECONDS)}))
+
+
+def measured_peak(precision):
+    return float(subprocess.run([sys.executable, __file__, "peak", precision], capture_output=True, text=True, check=True).stdout)
 
 
 def rate(program, name, folder, precision, batch):
@@ -120,22 +140,27 @@ def main():
         print(f"images of {SIZE} x {SIZE} from memory, images a second; {versions()}\n")
         for precision, peers in PEERS.items():
             peers = [peer for peer in peers if peer in os.environ.get("HPA_BENCH_PEERS", ",".join(peers)).split(",")]
-            print(f"| {precision} | {OURS} | " + " | ".join(peers) + " | ours / best |\n|---|" + "--:|" * (len(peers) + 2))
+            print(f"| {precision} | {OURS} | " + " | ".join(peers) + " | ours / best | of the peak |\n|---|" + "--:|" * (len(peers) + 3))
+            peaks = []
             for name in NETWORKS:
                 rates = {}
                 for _ in range(ROUNDS):
+                    peaks.append(measured_peak(precision))
                     for program in [OURS, *peers]:
                         for batch in BATCHES:
                             rates.setdefault(program, {}).setdefault(batch, []).append(rate(program, name, folder, precision, batch))
                 best = {program: max((statistics.median(found), batch) for batch, found in by_batch.items()) for program, by_batch in rates.items()}
                 ratio = best[OURS][0] / max(best[peer][0] for peer in peers)
                 cells = " | ".join(f"{found:.2f} ({batch})" for found, batch in best.values())
-                print(f"| {name} | {cells} | {ratio:.2f} |", flush=True)
-            print()
+                share = best[OURS][0] * COSTS[name] / statistics.median(peaks)
+                print(f"| {name} | {cells} | {ratio:.2f} | {share:.0%} |", flush=True)
+            print(f"\nPeak of a convolution by oneDNN in {precision}: {statistics.median(peaks):.0f} GFLOP/s ({min(peaks):.0f} to {max(peaks):.0f})\n")
 
 
 if sys.argv[1:2] == ["worker"]:
     worker(*sys.argv[2:])
+elif sys.argv[1:2] == ["peak"]:
+    print(peak(sys.argv[2]))
 elif sys.argv[1:2] == ["prepare"]:
     prepare(sys.argv[2])
 else:

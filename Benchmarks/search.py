@@ -3,10 +3,9 @@
 Every search is a process of its own. The searches of a round follow one another, and the rounds are repeated, so that what else the machine
 does meets all of them; the table shows medians. What takes longer than 15 s runs once in all. Ours is the verb itself, its seconds those that it states for the search: from features in
 memory to matches in memory, lengths and ids included. The others get rows of length 1 in memory; what they add to their index counts.
-Peak memory is what is taken beside the features. HPA_BENCH_ROUNDS, HPA_BENCH_ROWS (of the largest gallery) and HPA_BENCH_FOLDER change the run.
-The series over sizes is also written as .build/search-bench.csv.
+Peak memory is what is taken beside the features. HPA_BENCH_ROUNDS and HPA_BENCH_FOLDER change the run.
 """
-import csv, json, os, platform, shutil, statistics, subprocess, sys, tempfile, time
+import json, os, platform, shutil, statistics, subprocess, sys, tempfile, time
 
 import measuring
 
@@ -14,10 +13,9 @@ if sys.argv[1:2] == ["worker"]:  # What starts the workers stays small: a proces
     import numpy as np
 
 QUERIES, GALLERY, DIMENSION = 11_702, 105_678, 128
-ROUNDS, MOST_ROWS = int(os.environ.get("HPA_BENCH_ROUNDS", 5)), int(os.environ.get("HPA_BENCH_ROWS", 10_000_000))
+ROUNDS = int(os.environ.get("HPA_BENCH_ROUNDS", 5))
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(HERE, "..", ".build", "release", "hpa-feat")
-SERIES = os.path.join(HERE, "..", ".build", "search-bench.csv")
 PEERS = ("faiss-cpu", "usearch", "NumPy", "PyTorch")
 LONG = 15
 
@@ -183,27 +181,6 @@ def kernels(folder):
         print(f"| {kernel} | {min(r['seconds'] for r in found):.3f} | {summary['candidates']:,} | {summary['rescored']:,} |", flush=True)
 
 
-def series(folder):
-    """From 10^5 to 10^7 rows; fewer queries where there are more rows."""
-    print("\n| gallery | queries | k | threads | s | ns a pair | MB beside the features | bytes a row |\n|--:|--:|--:|--:|--:|--:|--:|--:|")
-    with open(SERIES, "w", newline="") as out:
-        table = csv.writer(out)
-        table.writerow(["gallery", "queries", "k", "threads", "load_seconds", "search_seconds", "write_seconds", "candidates", "rescored", "megabytes"])
-        for rows, queries in ((100_000, 10_000), (1_000_000, 1_000), (10_000_000, 300)):
-            if rows > MOST_ROWS:
-                continue
-            python("random", os.path.join(folder, "sg.npy"), rows, 3)
-            python("random", os.path.join(folder, "sq.npy"), queries, 4)
-            for k in (1, 10, 300):
-                for threads in (1, 2):
-                    found = ours(folder, "sq.npy", "sg.npy", f"k={k}", threads)
-                    summary = found["summary"]
-                    table.writerow([rows, queries, k, threads, *(summary[name] for name in (
-                        "load_seconds", "search_seconds", "write_seconds", "candidates", "rescored")), round(found["memory"])])
-                    print(f"| {rows:,} | {queries:,} | {k} | {threads} | {found['seconds']:.3f} | {1e9 * found['seconds'] / rows / queries:.2f} | "
-                          f"{found['memory']:,.0f} | {found['memory'] * (1 << 20) / rows:,.0f} |", flush=True)
-
-
 def main():
     if not os.path.exists(PROGRAM):
         raise SystemExit("hpa-feat is not built: make bench")
@@ -217,7 +194,6 @@ def main():
             for amount in ("top=300", "k=1", "k=10"):
                 peers = compare(folder, kind[0] + "q.npy", kind[0] + "g.npy", amount, 2, peers)
         kernels(folder)
-        series(folder)
     finally:
         shutil.rmtree(folder)
 

@@ -57,7 +57,7 @@ public struct HPAFeat: ParsableCommand {
 
 /// The version that features and checkpoints record.
 enum Version {
-  static let text = "0.3.0"
+  static let text = "0.4.0"
 }
 
 /// What the program says to the person, apart from the data that it prints.

@@ -7,8 +7,9 @@ public import HPACore
 /// A score is `Float(dot(q, g) / (|q| |g|))` with product and lengths in float64, added in a fixed order. Better means a higher score;
 /// equal scores are ordered by id (UTF-8 bytes), then by row. Neither threads nor the kernel change the answer (docs/search.md).
 ///
-/// Memory beside the rows given: d + 24 bytes a gallery row for codes and lengths, and 24 more while they are made; 16 k bytes a query for what is
-/// found, and when the codes are free again 48 k more for the list of matches; for each thread 96 queries (12 where k > 2048) of 12 (min(4 k, gallery) + 128) bytes. 11,702 x 105,678 x 128 with k = 1 takes 20 MB.
+/// Memory beside the rows given: d + 24 bytes a gallery row for codes and lengths, and 24 more while they are made; 64 k bytes a query for what is
+/// found, 48 of them for the list of matches; for each thread 96 queries (12 where k > 2048) of 12 (min(4 k, gallery) + 128) bytes. 11,702 x
+/// 105,678 x 128 with k = 1 takes 20 MB.
 /// The plain kernel: 4 d (queries + gallery) bytes for unit vectors, 16 (queries + gallery) for lengths and id order, and 1 MiB a thread.
 public struct ExactSearch: Sendable {
   public struct Options: Sendable {

@@ -47,6 +47,31 @@ import Testing
         == "Id,Group\n10008_57_F11_1,10008_57_F11_1\n57_F11_1,10008_57_F11_1\n")
   }
 
+  @Test(arguments: ["inceptionv3", "inceptionv4", "xception"])
+  func `In bfloat16 the image most like a planted one is that of float32`(_ backbone: String) throws {
+    let folder = try TemporaryFolder()
+    try hpa("demo-data --out . --train 2 --test 60 --gallery 40 --side 160", in: folder)
+    try RandomCheckpoint.write(backbone: backbone, size: 160, seed: 5, to: folder.path("c.safetensors"))
+    var nearest: [[String: String]] = []
+    for precision in ["fp32", "bf16"] {
+      for (view, ids) in [("test", "sample_submission.csv"), ("hpav18", "HPAv18.csv")] {
+        try hpa(
+          "extract --images data/\(view) --ids data/\(ids) --checkpoint c.safetensors --precision \(precision) --store f.lmdb --view \(view)@\(precision)",
+          in: folder)
+      }
+      try hpa(
+        "search --queries test@\(precision) --gallery hpav18@\(precision) --store f.lmdb --standardise gallery --k 1 --out \(precision).csv",
+        in: folder)
+      let matches = try CSVTable(contentsOf: folder.path("\(precision).csv")).rows
+      nearest.append(Dictionary(uniqueKeysWithValues: matches.map { ($0[0], $0[1]) }))
+    }
+    let planted = try CSVTable(contentsOf: folder.path("data/truth/planted_pairs.csv")).rows
+    let found = planted.count { nearest[0][$0[0]] == $0[1] }
+    print("\(backbone): \(found) of \(planted.count) planted pairs lie at the top")
+    #expect(found > 0)
+    for pair in planted { #expect(nearest[0][pair[0]] == nearest[1][pair[0]], "\(pair.fields)") }
+  }
+
   @Test func `A killed extraction goes on and ends as an uninterrupted one`() throws {
     let folder = try TemporaryFolder()
     try hpa("demo-data --out . --train 60 --test 4 --gallery 4 --side 96", in: folder)

@@ -80,8 +80,8 @@ std::unique_ptr<InferenceConvolution> InferenceConvolution::make(const Convoluti
   const bool in_bfloat16 = type == at::kBFloat16;
   const at::Tensor weight = plain_floats(parts.weight), bias = plain_floats(parts.bias), filters = plain_floats(parts.depthwise);
   const Form form{weight.size(1), weight.size(0), {weight.size(2), weight.size(3)}, parts.stride, parts.padding};
-  const bool is_even = form.inputs % step<Brain> == 0;
-  if (!is_supported(in_bfloat16) || !(in_bfloat16 || type == at::kFloat) || !is_even) return nullptr;
+  const bool is_whole = form.inputs % (in_bfloat16 ? step<Brain> : step<float>) == 0;
+  if (!is_supported(in_bfloat16) || !(in_bfloat16 || type == at::kFloat) || !is_whole) return nullptr;
   std::optional<Depthwise> depthwise;
   if (filters.defined()) {
     TORCH_CHECK(

@@ -9,6 +9,7 @@ import Testing
     (kernel: Extent(3, 3), padding: Extent(1, 1), inputs: 32, outputs: 48), (Extent(3, 3), Extent(0, 0), 16, 20),
     (Extent(1, 7), Extent(0, 3), 16, 32), (Extent(7, 1), Extent(3, 0), 48, 16), (Extent(3, 1), Extent(1, 0), 16, 16),
     (Extent(1, 3), Extent(0, 0), 32, 8), (Extent(1, 1), Extent(0, 0), 8, 4), (Extent(3, 3), Extent(1, 1), 4, 32),
+    (Extent(3, 3), Extent(1, 1), 16, 9),
   ])
   func `Outputs and gradients are PyTorch's`(_ form: (kernel: Extent, padding: Extent, inputs: Int, outputs: Int)) throws {
     let random = try RandomGenerator(seed: testSeed())

@@ -33,6 +33,7 @@ import Testing
       .init((4, 32), 3, stride: 2, (31, 34)), .init((4, 64), 7, stride: 2, padding: 3, (32, 29)),
       .init((6, 5), 1, (3, 5), images: 1), .init((64, 80), 1, (9, 11)), .init((728, 728), 1, stride: 2, (7, 6)),
       .init((1024, 17), 1, (5, 5)), .init((48, 64), 5, padding: 2, (13, 12)), .init((32, 33), 3, stride: 2, padding: 1, (15, 16)),
+      .init((7, 20), 3, padding: 1, (9, 8)),
       // By Winograd's filters: both directions, groups of four that are full and not, one line, more lines than a strip.
       .init((32, 64), 3, padding: 1, (12, 16)), .init((80, 48), 3, (13, 15)), .init((16, 40), 3, padding: 1, (1, 1)),
       .init((64, 16), 3, padding: 1, (120, 45), images: 1), .init((16, 1), Extent(1, 3), padding: Extent(0, 1), (5, 14)),

@@ -168,13 +168,18 @@ static void place(
   }
 }
 
+// 0 where it makes no sense.
+static uint32_t rows_of_strips(TIFF *tiff, uint32_t height) {
+  uint32_t rows = height;
+  TIFFGetFieldDefaulted(tiff, TIFFTAG_ROWSPERSTRIP, &rows);
+  return rows < height ? rows : height;
+}
+
 // Strips of interleaved samples are decoded to where they belong; those of separate planes by way of `block`.
 static hpa_image_status read_strips(TIFF *tiff, tiff_session *session, const tiff_layout *layout, uint8_t *samples, uint8_t *block) {
-  uint32_t width = layout->header.width, height = layout->header.height, rows_per_strip = height;
+  uint32_t width = layout->header.width, height = layout->header.height, rows_per_strip = rows_of_strips(tiff, height);
   size_t row_bytes = (size_t)width * layout->stored_channels * layout->header.bits / 8;
-  TIFFGetFieldDefaulted(tiff, TIFFTAG_ROWSPERSTRIP, &rows_per_strip);
   if (rows_per_strip == 0) return damaged(session, "strips of no rows");
-  if (rows_per_strip > height) rows_per_strip = height;
   uint16_t planes = block ? layout->stored_channels : 1;
   for (uint16_t plane = 0; plane < planes; plane++) {
     for (uint32_t top = 0; top < height; top += rows_per_strip) {
@@ -263,12 +268,18 @@ static hpa_image_status read_samples(TIFF *tiff, tiff_session *session, const ti
   return session->error->status != HPA_IMAGE_OK ? session->error->status : status;
 }
 
-static hpa_image_status read_with(TIFF *tiff, tiff_session *session, hpa_image_header *header, void *samples) {
-  tiff_layout layout = {.stored_channels = 1, .planar = PLANARCONFIG_CONTIG};
-  hpa_image_status status = read_layout(tiff, session, &layout);
+static hpa_image_status read_checked_layout(TIFF *tiff, tiff_session *session, tiff_layout *layout) {
+  *layout = (tiff_layout){.stored_channels = 1, .planar = PLANARCONFIG_CONTIG};
+  hpa_image_status status = read_layout(tiff, session, layout);
   if (status == HPA_IMAGE_OK) status = check_single_page(tiff, session);
   // Many strips may share their bytes, so that a small file can rightly hold a large picture.
-  if (status == HPA_IMAGE_OK) status = hpa_check_size(&layout.header, session->memory.count, 0, session->error);
+  if (status == HPA_IMAGE_OK) status = hpa_check_size(&layout->header, size_of(session), 0, session->error);
+  return status;
+}
+
+static hpa_image_status read_with(TIFF *tiff, tiff_session *session, hpa_image_header *header, void *samples) {
+  tiff_layout layout;
+  hpa_image_status status = read_checked_layout(tiff, session, &layout);
   if (status != HPA_IMAGE_OK) return status;
   size_t block = block_bytes(tiff, &layout);
   if (block == 0) return damaged(session, "strips or tiles of no sensible size");
@@ -298,8 +309,7 @@ static uint64_t plain_offset(TIFF *tiff, const tiff_layout *layout, size_t file_
   const hpa_image_header *header = &layout->header;
   bool is_grey = header->bits == 8 && header->channels == 1 && layout->photometric == PHOTOMETRIC_MINISBLACK;
   if (!is_grey || compression != COMPRESSION_NONE || order != FILLORDER_MSB2LSB || TIFFIsTiled(tiff)) return 0;
-  uint32_t rows_per_strip = header->height;
-  TIFFGetFieldDefaulted(tiff, TIFFTAG_ROWSPERSTRIP, &rows_per_strip);
+  uint32_t rows_per_strip = rows_of_strips(tiff, header->height);
   if (rows_per_strip == 0) return 0;
   uint64_t first = TIFFGetStrileOffset(tiff, 0), next = first;
   for (uint32_t top = 0, strip = 0; top < header->height; top += rows_per_strip, strip++) {
@@ -308,7 +318,6 @@ static uint64_t plain_offset(TIFF *tiff, const tiff_layout *layout, size_t file_
     if (TIFFGetStrileOffset(tiff, strip) != next || TIFFGetStrileByteCount(tiff, strip) != count) return 0;
     if (next > file_bytes || count > file_bytes - next) return 0;
     next += count;
-    if (rows < rows_per_strip) break;
   }
   return first;
 }
@@ -319,9 +328,8 @@ bool hpa_image_find_plain(const uint8_t *bytes, size_t count, size_t file_bytes,
   tiff_session session = {.memory = {.bytes = (uint8_t *)bytes, .count = count}, .file_bytes = file_bytes, .error = &error};
   TIFF *tiff = open_session(&session, "rm");
   if (!tiff) return false;
-  tiff_layout layout = {.stored_channels = 1, .planar = PLANARCONFIG_CONTIG};
-  bool is_read = read_layout(tiff, &session, &layout) == HPA_IMAGE_OK && check_single_page(tiff, &session) == HPA_IMAGE_OK &&
-                 hpa_check_size(&layout.header, file_bytes, 0, &error) == HPA_IMAGE_OK;
+  tiff_layout layout;
+  bool is_read = read_checked_layout(tiff, &session, &layout) == HPA_IMAGE_OK;
   // libtiff goes on without a tag that it cannot read, and takes a picture without its palette for a grey one.
   bool is_sure = is_read && error.status == HPA_IMAGE_OK && !session.has_warning;
   *offset = is_sure ? plain_offset(tiff, &layout, file_bytes) : 0;

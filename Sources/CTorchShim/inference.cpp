@@ -71,8 +71,7 @@ at::Tensor run(
 at::Tensor weights_in_bfloat16(const at::Tensor &weight) {
   const at::Tensor rounded = weight.to(at::TensorOptions(at::kCPU).dtype(at::kFloat), false, true).contiguous();
   const int64_t outputs = rounded.size(0), count = outputs > 0 ? rounded.numel() / outputs : 0;
-  float *values = rounded.mutable_data_ptr<float>();
-  in_parallel(outputs, [&](int64_t output) { round_weights<Brain>(values + output * count, count, 1); });
+  round_weights_of_outputs(rounded.mutable_data_ptr<float>(), outputs, count);
   return rounded.to(weight.options().dtype(at::kBFloat16));
 }
 

@@ -85,7 +85,7 @@ Packed<Element> packed_for_rectified(const Form &form, const Weights &weights) {
   if constexpr (std::is_same_v<Element, float>) return packed<Element>(form, weights.values, weights.bias);
   const int64_t count = form.inputs * form.taps();
   std::vector<float> rounded(weights.values, weights.values + form.outputs * count);
-  in_parallel(form.outputs, [&](int64_t output) { round_weights<Element>(rounded.data() + output * count, count, 1); });
+  round_weights_of_outputs(rounded.data(), form.outputs, count);
   return packed<Element>(form, rounded.data(), weights.bias);
 }
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 
 #include "../numbers.h"
+#include "../workers.h"
 
 namespace convolution {
 
@@ -13,16 +13,18 @@ namespace convolution {
 // What they are multiplied by has passed a rectifier as a rule: neighbours are alike, and none is negative. Errors of the weights that cancel do so
 // in the sum of the products, then: of Inception-v4's features, a fifth of 1 - cosine is left. It is the error diffusion of images (Floyd and
 // Steinberg 1976), in one direction.
-template <class Element>
-void round_weights(float *weights, int64_t count, int64_t stride) {
-  if constexpr (!std::is_same_v<Element, float>) {
-    double lost = 0;
-    for (float *place = weights; place < weights + count * stride; place += stride) {
-      const double wanted = double(*place) + lost;
-      *place = widened(narrowed<Element>(float(wanted)));
-      lost = wanted - *place;
-    }
+inline void round_weights(float *weights, int64_t count, int64_t stride) {
+  double lost = 0;
+  for (float *place = weights; place < weights + count * stride; place += stride) {
+    const double wanted = double(*place) + lost;
+    *place = widened(narrowed<uint16_t>(float(wanted)));
+    lost = wanted - *place;
   }
+}
+
+// The same for every output of (outputs, count).
+inline void round_weights_of_outputs(float *weights, int64_t outputs, int64_t count) {
+  in_parallel(outputs, [&](int64_t output) { round_weights(weights + output * count, count, 1); });
 }
 
 }  // namespace convolution

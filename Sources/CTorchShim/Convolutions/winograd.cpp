@@ -132,7 +132,7 @@ class Winograd final : public Convolution<Element> {
     };
     in_parallel(form.outputs, [&](int64_t output) {
       for (int64_t index = 0; index < form.inputs * taps; ++index) transformed(output, index / taps, index % taps, place(output, 0, index));
-      for (int point = 0; point < points; ++point) round_weights<Element>(place(output, 0, 0) + point, form.inputs * taps, points);
+      for (int point = 0; point < points; ++point) round_weights(place(output, 0, 0) + point, form.inputs * taps, points);
     });
     return pack([&](int64_t output, int64_t input, int64_t tap, float *numbers) { std::copy_n(place(output, input, tap), points, numbers); });
   }

@@ -1,8 +1,8 @@
 /// The convolutions of a network as inference wants them: batch norms folded into weights, weights ordered once for the kernels of the
 /// processor, and sums and rectifiers done in the same pass.
 ///
-/// Each is prepared when it first runs, for inputs of that shape; other shapes give the same numbers, more slowly. The weights of the network
-/// must not change any more.
+/// Each is prepared when it first runs, for inputs of that shape; other shapes give the same numbers but for their rounding, perhaps more
+/// slowly. The weights of the network must not change any more.
 public final class FusedConvolutions {
   private struct Prepared {
     enum Kernel {

@@ -40,18 +40,41 @@ public struct HPAFeat: ParsableCommand {
 
   /// Runs the program with the process's arguments and ends it with a sysexits code.
   public static func run() -> Never {
-    Interruption.listen()
+    StandardStreams.occupy()
     FreedMemory.keep()
     do {
       var command = try parseAsRoot()
-      try command.run()
-      exit(withError: nil)
-    } catch let failure as Failure {
-      Talk.say("hpa-feat: \(failure)")
-      Foundation.exit(failure.kind.rawValue)
+      let kept = (command as? any InterruptibleCommand)?.keptWhenInterrupted ?? InterruptibleWords.nothingHalf
+      Interruption.listen { Talk.say("hpa-feat: \(InterruptibleWords.adding(kept, to: $0))") }
+      do {
+        let files = NamedFiles(of: command)
+        try files.protect()
+        let locks = try files.lockOutputs()
+        try command.run()
+        withExtendedLifetime(locks) {}
+      } catch let failure as Failure {
+        end(failure: InterruptibleWords.adding(kept, to: failure))
+      }
+      end(failure: StandardStreams.outputFailure)
     } catch {
-      exit(withError: error)
+      end(parsing: error)
     }
+  }
+
+  private static func end(failure: Failure?) -> Never {
+    if let failure { Talk.say("hpa-feat: \(failure)") }
+    Foundation.exit(failure?.kind.rawValue ?? 0)
+  }
+
+  /// Help and versions go to standard output, what is wrong with the command line to standard error.
+  private static func end(parsing error: any Error) -> Never {
+    let code = exitCode(for: error)
+    guard code == .success else {
+      Talk.say(fullMessage(for: error))
+      Foundation.exit(code.rawValue)
+    }
+    Output.print(fullMessage(for: error))
+    end(failure: StandardStreams.outputFailure)
   }
 }
 
@@ -62,5 +85,5 @@ enum Version {
 
 /// What the program says to the person, apart from the data that it prints.
 enum Talk {
-  static func say(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+  static func say(_ text: String) { StandardStreams.say(text) }
 }

@@ -33,6 +33,9 @@ struct StackJob {
   let out: String
 
   func run(device: Device) throws -> StackSummary {
+    try FileBytes.makeFolder(out)
+    let lock = try FolderLock(out, busy: "another command trains this stack", cure: "Wait for it, or name another --out.")
+    defer { withExtendedLifetime(lock) {} }
     let plan = try plan(variant)
     let (other, reason) = try comparison()
     let count = plan.folds.count + (other?.folds.count ?? 0)

@@ -1,3 +1,5 @@
+import HPACore
+
 /// Rows of text in aligned columns, for people.
 struct Table {
   enum Alignment { case left, right }
@@ -10,7 +12,7 @@ struct Table {
     rows = [columns.map(\.title)]
   }
 
-  mutating func add(_ cells: [String]) { rows.append(cells) }
+  mutating func add(_ cells: [String]) { rows.append(cells.map(TerminalText.name)) }
 
   /// The lines, the header underlined, without trailing blanks.
   var text: String {

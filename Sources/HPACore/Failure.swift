@@ -34,8 +34,8 @@ public struct Failure: Error, Sendable, Equatable, CustomStringConvertible {
 
     public var description: String {
       var parts: [String] = []
-      if let path { parts.append(row.map { "\(path):\($0)" } ?? path) }
-      if let id { parts.append("id \(id)") }
+      if let path = path.map(TerminalText.name) { parts.append(row.map { "\(path):\($0)" } ?? path) }
+      if let id { parts.append("id \(TerminalText.name(id))") }
       return parts.joined(separator: ", ")
     }
   }

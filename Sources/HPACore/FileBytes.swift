@@ -2,18 +2,28 @@ public import Foundation
 
 /// Whole-file reading, and writing that leaves either the old file or the new one, never half of one.
 public enum FileBytes {
-  /// - Throws: `missingInput` where there is no such file, `inputOutput` where it cannot be read.
-  public static func read(_ path: String) throws -> [UInt8] { try read(path, first: 0) { _, _ in false } }
+  /// The most that is read of a file where its reader states no limit of its own.
+  public static let usualLimit = 1 << 30
+
+  /// - Parameter limit: the most bytes that the reader can use; looked at before anything is read.
+  /// - Throws: `missingInput` where there is no such file; `badData` for a device, or more bytes than `limit`; `unavailable` where the memory for
+  ///   them cannot be had; `inputOutput` where it cannot be read.
+  public static func read(_ path: String, limit: Int = usualLimit) throws -> [UInt8] {
+    try read(path, limit: limit, first: 0) { _, _ in false }
+  }
 
   /// The whole file, or only its first `count` bytes where these are enough.
   ///
   /// - Parameter isEnough: is given these, and the size of the file; not called for a file that is not longer.
   /// - Throws: as `read`.
-  public static func read(_ path: String, first count: Int, isEnough: (UnsafeBufferPointer<UInt8>, Int) -> Bool) throws -> [UInt8] {
-    let handle = try open(path)
+  public static func read(
+    _ path: String, limit: Int = usualLimit, first count: Int, isEnough: (UnsafeBufferPointer<UInt8>, Int) -> Bool
+  ) throws -> [UInt8] {
+    let handle = try InputFile.open(path, takesPipes: true)
     defer { try? handle.close() }
-    let size = (try? handle.seekToEnd()).map(Int.init) ?? 0
-    _ = try? handle.seek(toOffset: 0)
+    let size = try InputFile.size(of: handle, path: path)
+    guard size <= limit else { throw tooLarge(path, "has \(size) bytes", limit) }
+    try Memory.require(size, for: "reading this file", at: path)
     var isHead = false
     var bytes = try [UInt8](unsafeUninitializedCapacity: size + 1) { target, filled in
       if count > 0, count < size {
@@ -27,8 +37,13 @@ public enum FileBytes {
     while true {
       let more = try [UInt8](unsafeUninitializedCapacity: 1 << 16) { try fill($0, &$1, of: handle, path: path) }
       if more.isEmpty { return bytes }
+      guard bytes.count + more.count <= limit else { throw tooLarge(path, "goes on", limit) }
       bytes += more
     }
+  }
+
+  private static func tooLarge(_ path: String, _ what: String, _ limit: Int) -> Failure {
+    Failure(.badData, "\(what); at most \(limit) bytes are read", at: .file(path), cure: "Is this the right file?")
   }
 
   /// Fills `target` with the bytes from `offset` on.
@@ -56,98 +71,66 @@ public enum FileBytes {
     }
   }
 
-  /// - Throws: `missingInput` where there is no such file or it may not be read.
-  public static func open(_ path: String) throws -> FileHandle {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw Failure(.missingInput, "no such file", at: .file(path), cure: "Check the path; it is taken from the folder you are in.")
-    }
-    guard !isFolder.boolValue else { throw Failure(.missingInput, "is a folder, not a file", at: .file(path)) }
-    guard let handle = FileHandle(forReadingAtPath: path) else {
-      throw Failure(.missingInput, "may not be read", at: .file(path), cure: "Check the permissions: ls -l '\(path)'.")
-    }
+  /// Opens a file on disk, for readers that go to places in it.
+  ///
+  /// - Throws: `missingInput` where there is no such file or it may not be read; `badData` for a device or a pipe; `unavailable` where too many
+  ///   files are open.
+  public static func open(_ path: String) throws -> FileHandle { try InputFile.open(path, takesPipes: false) }
+}
+
+/// A file that is read: on disk, or a pipe whose other end is written to.
+private enum InputFile {
+  /// How long a named pipe may take to give its first byte, in milliseconds.
+  private static let patience: Int32 = 1000
+
+  static func open(_ path: String, takesPipes: Bool) throws -> FileHandle {
+    var status = stat()
+    guard stat(path, &status) == 0 else { throw cannotOpen(path, errno) }
+    let kind = status.st_mode & S_IFMT
+    guard kind == S_IFREG || kind == S_IFIFO && takesPipes else { throw noFile(path, kind) }
+    // Without waiting: a pipe whose other end nobody opens would hold the program for ever.
+    let descriptor = Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { throw cannotOpen(path, errno) }
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    if kind == S_IFIFO { try awaitData(from: handle, path: path) }
     return handle
   }
 
-  /// Writes `path` by way of a file beside it that is flushed and then renamed; a failure leaves what was there before.
-  ///
-  /// - Throws: `cannotCreate` where the folder cannot take the file, `inputOutput` where writing fails (a full disk, say),
-  ///   or what `body` throws.
-  public static func replace<Result>(_ path: String, _ body: (FileHandle) throws -> Result) throws -> Result {
-    let folder = (path as NSString).deletingLastPathComponent
-    try makeFolder(folder)
-    let aside = path + asideMark + "\(ProcessInfo.processInfo.processIdentifier)-\(UInt32.random(in: 0 ... .max))"
-    // Not by FileManager, which makes a file under a name of its own first and would leave that behind when it is killed.
-    let descriptor = Foundation.open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else {
+  static func size(of handle: FileHandle, path: String) throws -> Int {
+    var status = stat()
+    guard fstat(handle.fileDescriptor, &status) == 0 else { throw cannotOpen(path, errno) }
+    return Int(status.st_size)
+  }
+
+  /// The pipe of a shell, `<(command)`, has its writer; a named one may have none.
+  private static func awaitData(from handle: FileHandle, path: String) throws {
+    let descriptor = handle.fileDescriptor
+    let isNamed = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(descriptor)"))?.hasPrefix("pipe:") != true
+    var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    guard !isNamed || poll(&waiting, 1, patience) != 0 else {
       throw Failure(
-        .cannotCreate, "cannot be created: \(String(cString: strerror(errno)))", at: .file(path),
-        cure: "Check that the folder can be written to.")
+        .badData, "is a named pipe, and nothing comes from it", at: .file(path), cure: "Start what writes to it first, or give a file.")
     }
-    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    do {
-      let result = try body(handle)
-      try handle.synchronize()
-      try handle.close()
-      guard rename(aside, path) == 0 else {
-        throw Failure(.cannotCreate, "cannot be created: \(String(cString: strerror(errno)))", at: .file(path))
-      }
-      return result
-    } catch {
-      try? handle.close()
-      unlink(aside)
-      if error is Failure { throw error }
-      throw Failure(
-        .inputOutput, "cannot be written: \(systemMessage(error))", at: .file(path),
-        cure: "Is the disk full? See: df -h '\(folder.isEmpty ? "." : folder)'.")
+    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK)
+  }
+
+  private static func noFile(_ path: String, _ kind: mode_t) -> Failure {
+    switch kind {
+    case S_IFDIR: Failure(.missingInput, "is a folder, not a file", at: .file(path))
+    case S_IFIFO: Failure(.badData, "is a pipe; this input must be a file on disk", at: .file(path), cure: "Write it to a file first.")
+    default: Failure(.badData, "is a device, not a file", at: .file(path), cure: "Give a file.")
     }
   }
 
-  /// Before the number of the process that writes, in the name of a file that is to replace another.
-  static let asideMark = ".part-"
-
-  public static func write(_ bytes: [UInt8], to path: String) throws {
-    try replace(path) { try $0.write(contentsOf: bytes) }
-  }
-
-  public static func write(_ text: String, to path: String) throws {
-    try replace(path) { try $0.write(contentsOf: Data(text.utf8)) }
-  }
-
-  /// Moves a file to another name of the same disk, into a folder that is made where there is none.
-  ///
-  /// - Throws: `cannotCreate`.
-  public static func move(_ path: String, to target: String) throws {
-    try makeFolder((target as NSString).deletingLastPathComponent)
-    guard rename(path, target) == 0 else {
-      throw Failure(.cannotCreate, "cannot be moved to \(target): \(String(cString: strerror(errno)))", at: .file(path))
+  private static func cannotOpen(_ path: String, _ code: Int32) -> Failure {
+    switch code {
+    case ENOENT, ENOTDIR:
+      Failure(.missingInput, "no such file", at: .file(path), cure: "Check the path; it is taken from the folder you are in.")
+    case EMFILE, ENFILE:
+      Failure(.unavailable, "too many files are open", at: .file(path), cure: "Raise the limit; see: ulimit -n.")
+    case EACCES, EPERM:
+      Failure(.missingInput, "may not be read", at: .file(path), cure: "Check the permissions: ls -l '\(path)'.")
+    default: Failure(.missingInput, "cannot be opened: \(String(cString: strerror(code)))", at: .file(path))
     }
-  }
-
-  /// Removes a file or a folder with all that is in it; one that is not there is no error.
-  ///
-  /// - Throws: `cannotCreate`.
-  public static func remove(_ path: String) throws {
-    guard FileManager.default.fileExists(atPath: path) else { return }
-    do {
-      try FileManager.default.removeItem(atPath: path)
-    } catch {
-      throw Failure(.cannotCreate, "cannot be removed: \(systemMessage(error))", at: .file(path))
-    }
-  }
-
-  /// - Throws: `cannotCreate`.
-  public static func makeFolder(_ path: String) throws {
-    guard !path.isEmpty else { return }
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      throw Failure(.cannotCreate, "the folder cannot be made: \(systemMessage(error))", at: .file(path))
-    }
-  }
-
-  private static func systemMessage(_ error: any Error) -> String {
-    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
-    return underlying.domain == NSPOSIXErrorDomain ? String(cString: strerror(Int32(underlying.code))) : error.localizedDescription
   }
 }

@@ -49,7 +49,7 @@ public final class ProgressLine: Sendable {
       guard !isQuiet, now - started > .seconds(2), !state.hasShown || now - state.lastShown > pause else { return }
       state.lastShown = now
       state.hasShown = true
-      write(line(done: state.done, note: state.note, now: now) + (isTerminal ? "" : "\n"))
+      StandardStreams.draw(line(done: state.done, note: state.note, now: now) + (isTerminal ? "" : "\n"))
     }
   }
 
@@ -57,7 +57,7 @@ public final class ProgressLine: Sendable {
   public func finish() {
     state.withLock { state in
       guard !isQuiet, ContinuousClock.now - started > .seconds(2) else { return }
-      write(line(done: state.done, note: state.note, now: .now) + "\n")
+      StandardStreams.draw(line(done: state.done, note: state.note, now: .now) + "\n")
     }
   }
 
@@ -66,11 +66,9 @@ public final class ProgressLine: Sendable {
     let rate = Double(done - first) / max(seconds, 1e-9)
     let left = rate > 0 ? ProgressLine.time(Double(total - done) / rate) : "?"
     let ending = done >= total ? "in \(ProgressLine.time(seconds))" : "\(left) left"
-    let text = "\(label): \(done) of \(total) \(unit), \(String(format: rate < 10 ? "%.2f" : "%.0f", rate))/s, \(ending)"
+    let text = "\(TerminalText.name(label)): \(done) of \(total) \(unit), \(String(format: rate < 10 ? "%.2f" : "%.0f", rate))/s, \(ending)"
     return (isTerminal ? "\r\u{1B}[K" : "") + text + (note.isEmpty ? "" : ", " + note)
   }
-
-  private func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
 
   private static func time(_ seconds: Double) -> String {
     let whole = Int(seconds.rounded())

@@ -1,5 +1,5 @@
 import Foundation
-import HPACore
+@testable import HPACore
 import HPATestSupport
 import Testing
 
@@ -40,6 +40,87 @@ import Testing
     #expect(#expect(throws: Failure.self) { try FileBytes.read(path) }?.kind == kind)
   }
 
+  @Test func `A device, an endless one too, is refused`() {
+    for device in ["/dev/zero", "/dev/null"] {
+      #expect(#expect(throws: Failure.self) { try FileBytes.read(device) }?.message.contains("is a device") == true)
+      #expect(#expect(throws: Failure.self) { try FileBytes.open(device) }?.kind == .badData)
+    }
+  }
+
+  @Test func `A named pipe that nobody writes to is refused`() throws {
+    let folder = try TemporaryFolder()
+    #expect(mkfifo(folder.path("pipe"), 0o600) == 0)
+    #expect(#expect(throws: Failure.self) { try FileBytes.read(folder.path("pipe")) }?.message.contains("named pipe") == true)
+  }
+
+  @Test func `What is larger than its reader can use is refused before it is read, and a pipe when it is`() throws {
+    let folder = try TemporaryFolder()
+    let (sparse, pipe) = (folder.path("sparse"), folder.path("pipe"))
+    try Data().write(to: URL(filePath: sparse))
+    #expect(truncate(sparse, 1 << 40) == 0)
+    #expect(#expect(throws: Failure.self) { try FileBytes.read(sparse) }?.kind == .badData)
+    #expect(#expect(throws: Failure.self) { try FileBytes.read(sparse, limit: 1 << 41) }?.kind == .unavailable)
+    #expect(mkfifo(pipe, 0o600) == 0)
+    signal(SIGPIPE, SIG_IGN)
+    Thread { try? FileHandle(forWritingAtPath: pipe)?.write(contentsOf: Data(count: 1 << 20)) }.start()
+    #expect(#expect(throws: Failure.self) { try FileBytes.read(pipe, limit: 1 << 18) }?.message.contains("at most 262144") == true)
+  }
+
+  @Test func `Links are followed, and what they lead to is replaced`() throws {
+    let folder = try TemporaryFolder()
+    for (link, target) in [("one", "two"), ("two", "file"), ("circle", "circle")] {
+      try FileManager.default.createSymbolicLink(atPath: folder.path(link), withDestinationPath: target)
+    }
+    for text in ["new", "again"] {
+      try FileBytes.write(text, to: folder.path("one"))
+      #expect(try String(contentsOfFile: folder.path("file"), encoding: .utf8) == text)
+      #expect(try FileManager.default.destinationOfSymbolicLink(atPath: folder.path("one")) == "two")
+    }
+    #expect(#expect(throws: Failure.self) { try FileBytes.write("x", to: folder.path("circle")) }?.kind == .cannotCreate)
+  }
+
+  @Test func `A pipe is written through and keeps its place`() throws {
+    let folder = try TemporaryFolder()
+    let pipe = folder.path("pipe")
+    #expect(mkfifo(pipe, 0o600) == 0)
+    let reader = Subprocess.Reading(pipe)
+    try FileBytes.write("through", to: pipe)
+    #expect(reader.text == "through")
+    #expect(FileIdentity(pipe)?.isRegular == false)
+    #expect(#expect(throws: Failure.self) { try FileBytes.scratch(beside: pipe) }?.kind == .usage)
+  }
+
+  @Test(arguments: [255, 250, 230]) func `Names up to the limit of the file system are written`(length: Int) throws {
+    let folder = try TemporaryFolder()
+    let name = String(repeating: "n", count: length)
+    try FileBytes.write("x", to: folder.path(name))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == [name])
+  }
+
+  @Test func `An input is never overwritten, by whatever path`() throws {
+    let folder = try TemporaryFolder()
+    try FileBytes.write("input", to: folder.path("input"))
+    #expect(link(folder.path("input"), folder.path("other")) == 0)
+    ProtectedFiles.protect(folder.path("input"), named: "--ids")
+    #expect(#expect(throws: Failure.self) { try FileBytes.write("x", to: folder.path("other")) }?.message.contains("--ids") == true)
+    #expect(try FileBytes.read(folder.path("input")) == Array("input".utf8))
+  }
+
+  @Test func `More memory than there is is refused`() {
+    #expect(#expect(throws: Failure.self) { try Memory.require(1 << 50, for: "this") }?.kind == .unavailable)
+  }
+
+  @Test func `An output is made by one command at a time, which is named`() throws {
+    let folder = try TemporaryFolder()
+    let out = folder.path("matches.csv")
+    let lock = try OutputLock(out)
+    _ = try OutputLock(out)
+    let other = try Subprocess.run("/usr/bin/flock", ["--nonblock", folder.path(".matches.csv.lock"), "true"])
+    #expect(other.status != 0)
+    #expect(try String(contentsOfFile: folder.path(".matches.csv.lock"), encoding: .utf8).contains("process \(getpid())"))
+    withExtendedLifetime(lock) {}
+  }
+
   @Test func `A folder that cannot be made is named`() {
     #expect(#expect(throws: Failure.self) { try FileBytes.write("x", to: "/proc/nowhere/file") }?.kind == .cannotCreate)
   }
@@ -58,13 +139,41 @@ import Testing
 }
 
 @Suite struct LeftoverTests {
-  @Test func `What killed processes left beside a file is removed, what a living one writes and other files stay`() throws {
+  /// A process that was killed while it replaced `name` leaves what it had written.
+  private func leaveBehind(_ name: String, in folder: TemporaryFolder) throws {
+    let script = """
+      import os, sys
+      name = sys.argv[1]
+      os.rename(name, name.replace("-%s-" % sys.argv[2], "-%d-" % os.getpid()))
+      """
+    let own = FileBytes.aside(for: folder.path(name))
+    try Data("x".utf8).write(to: URL(filePath: own))
+    try Python.run(script, [own, "\(getpid())"])
+  }
+
+  private func names(_ folder: TemporaryFolder) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+  }
+
+  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test"), arguments: ["a.csv", String(repeating: "é", count: 125)])
+  func `What killed processes left beside a file is removed, what a living one writes and other files stay`(name: String) throws {
     let folder = try TemporaryFolder()
-    let gone = try Subprocess.run("/bin/bash", ["-c", "echo $$"]).standardOutput.dropLast()
-    let stays = ["a.csv", "a.csv.part-\(ProcessInfo.processInfo.processIdentifier)-7", "b.csv.part-\(gone)-7", "a.csv.part-x"]
-    for name in stays + ["a.csv.part-\(gone)-7", "a.csv.part-\(gone)-8"] { try FileBytes.write("x", to: folder.path(name)) }
-    FileBytes.removeLeftovers(of: folder.path("a.csv"))
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == stays.sorted())
+    for _ in 0..<2 { try leaveBehind(name, in: folder) }
+    try leaveBehind("b.csv", in: folder)
+    let own = FileBytes.aside(for: folder.path(name))
+    for stays in [own, folder.path("a.csv.part-x")] { try Data("x".utf8).write(to: URL(filePath: stays)) }
+    #expect(try names(folder).count == 5)
+    FileBytes.removeLeftovers(of: folder.path(name))
+    #expect(try names(folder).count == 3)
+    FileBytes.removeLeftovers(in: folder.path)
+    #expect(try Set(names(folder)) == ["a.csv.part-x", (own as NSString).lastPathComponent])
+  }
+
+  @Test(.enabled(if: Python.isPresent, "needs scripts/setup test")) func `The first file that a process writes in a folder clears it`() throws {
+    let folder = try TemporaryFolder()
+    try leaveBehind("a.csv", in: folder)
+    try FileBytes.write("x", to: folder.path("b.csv"))
+    #expect(try names(folder) == ["b.csv"])
   }
 }
 

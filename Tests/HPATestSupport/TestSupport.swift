@@ -1,5 +1,6 @@
 public import Foundation
 import HPACore
+import Synchronization
 
 /// Real data that is laid beside the project; tests that need it are skipped where it is absent.
 public enum SharedData {
@@ -75,6 +76,28 @@ public enum Subprocess {
     return Result(
       status: process.terminationStatus, standardOutput: String(decoding: try FileBytes.read(output), as: UTF8.self),
       standardError: String(decoding: try FileBytes.read(error), as: UTF8.self))
+  }
+}
+
+extension Subprocess {
+  /// Reads a pipe to its end on a thread of its own.
+  public final class Reading: Sendable {
+    private let done = DispatchSemaphore(value: 0)
+    private let bytes = Mutex<Data>(Data())
+
+    public init(_ path: String) {
+      Thread.detachNewThread { [self] in
+        let read = FileHandle(forReadingAtPath: path)?.readDataToEndOfFile() ?? Data()
+        bytes.withLock { $0 = read }
+        done.signal()
+      }
+    }
+
+    /// Waits for the end.
+    public var text: String {
+      done.wait()
+      return String(decoding: bytes.withLock { $0 }, as: UTF8.self)
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import HPACore
 
 /// Data for programs instead of tables for people.
 struct OutputOptions: ParsableArguments {
@@ -9,7 +10,7 @@ struct OutputOptions: ParsableArguments {
 
 /// What goes to standard output.
 enum Output {
-  static func print(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+  static func print(_ text: String) { StandardStreams.print(text) }
 
   /// Prints one line of JSON with sorted keys.
   static func print(json value: some Encodable) throws {

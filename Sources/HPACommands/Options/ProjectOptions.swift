@@ -5,7 +5,11 @@ struct ProjectOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The folder with hpa.yaml, where no files are named.", valueName: "folder"))
   var project = "."
 
-  func open() throws -> ProjectFolder { try ProjectFolder(project) }
+  /// The project for a verb that makes something in it.
+  func open() throws -> ProjectFolder { try ProjectFolder(project, isChanged: true) }
+
+  /// The project for a verb that looks, or that locks it itself.
+  func look() throws -> ProjectFolder { try ProjectFolder(project) }
 }
 
 /// Checks that options which belong together are given together.

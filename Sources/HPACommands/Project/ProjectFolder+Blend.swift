@@ -15,6 +15,8 @@ extension ProjectFolder {
   ///
   /// - Parameter choice: of folds; nil for that of `hpa.yaml`.
   func blend(folds choice: FoldChoice?) throws -> BlendOutput.Summary {
+    let lock = try OutputLock(submission)
+    defer { withExtendedLifetime(lock) {} }
     let folds = try chooseFolds(choice ?? configuration.blendFolds)
     let inputs = try blendInputs(folds)
     let summary = try inputs.blend(into: results)

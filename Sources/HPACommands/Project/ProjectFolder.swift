@@ -5,13 +5,16 @@ import HPACore
 struct ProjectFolder {
   let root: String
   let configuration: ProjectConfiguration
+  /// Keeps `run` away while a verb works in the project.
+  private let lock: FolderLock?
 
   static let fileName = "hpa.yaml"
 
   /// Opens the project in `folder`.
   ///
-  /// - Throws: `missingInput` where there is no `hpa.yaml`; `badData` with the line of what is wrong in it.
-  init(_ folder: String) throws {
+  /// - Parameter isChanged: whether the caller makes something in it, so that no `run` may be at work beside it.
+  /// - Throws: `missingInput` where there is no `hpa.yaml`; `badData` with the line of what is wrong in it; `unavailable` where `run` is at work.
+  init(_ folder: String, isChanged: Bool = false) throws {
     root = folder == "." ? "" : folder
     let file = Self.join(root, Self.fileName)
     guard FileManager.default.fileExists(atPath: file) else {
@@ -20,6 +23,34 @@ struct ProjectFolder {
         cure: "Change to a project folder, use --project DIR, or name the files: see hpa-feat help VERB.")
     }
     configuration = try ProjectConfiguration(contentsOf: file)
+    lock = isChanged ? try Self.lock(root, isShared: true) : nil
+    protectInputs()
+  }
+
+  /// - Parameter isShared: verbs work beside each other, and `run` alone.
+  private static func lock(_ root: String, isShared: Bool) throws -> FolderLock {
+    let folder = join(root, "results/run")
+    try FileBytes.makeFolder(folder)
+    return try FolderLock(
+      folder, isShared: isShared, busy: "another command is at work in this project", cure: "Wait for it, or stop it with Ctrl-C.")
+  }
+
+  /// Keeps every other command away from the project.
+  ///
+  /// - Throws: `unavailable` where one is at work.
+  func lockAlone() throws -> FolderLock { try Self.lock(root, isShared: false) }
+
+  /// Nothing that a verb makes may take the place of what `hpa.yaml` names.
+  private func protectInputs() {
+    var inputs = [("hpa.yaml", Self.fileName)]
+    for dataset in configuration.datasets {
+      inputs += [("'labels'", dataset.labels), ("'ids'", dataset.ids)].compactMap { name, file in file.map { (name, $0) } }
+    }
+    inputs += configuration.models.compactMap(\.initialWeights).map { ("'init'", $0) }
+    inputs += [("'groups'", configuration.folds.groups), ("'known_pairs'", configuration.search?.knownPairs)].compactMap { name, file in
+      file.map { (name, $0) }
+    }
+    for (name, file) in inputs { ProtectedFiles.protect(path(file), named: name) }
   }
 
   private static func join(_ folder: String, _ name: String) -> String {

@@ -32,7 +32,7 @@ final class ProjectRun {
   /// - Parameter say: is told what each stage reached.
   /// - Returns: the path of the manifest.
   func execute(_ say: (String) -> Void) throws -> (path: String, manifest: RunManifest) {
-    let lock = try lockProject()
+    let lock = try project.lockAlone()
     defer { withExtendedLifetime(lock) {} }
     project.folders.forEach(FileBytes.removeLeftovers(in:))
     var manifest = RunManifest(
@@ -99,12 +99,6 @@ final class ProjectRun {
     let stem = project.result("runs/" + manifest.started.replacing(":", with: "-"))
     let names = [stem] + (2...1000).map { "\(stem)-\($0)" }
     return (names.first { FileStamp(of: $0 + ".json") == nil } ?? stem) + ".json"
-  }
-
-  private func lockProject() throws -> FolderLock {
-    let folder = project.result("run")
-    try FileBytes.makeFolder(folder)
-    return try FolderLock(folder, busy: "another run is at work in this project", cure: "Wait for it, or stop it with Ctrl-C.")
   }
 }
 

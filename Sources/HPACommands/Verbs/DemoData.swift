@@ -43,6 +43,9 @@ struct DemoData: ParsableCommand {
       throw Failure(
         .cannotCreate, "there is a project already", at: .file(file), cure: "Name another folder, or delete this one: rm -r '\(out)'.")
     }
+    try FileBytes.makeFolder(out)
+    let lock = try FolderLock(out, busy: "another command fills this folder", cure: "Wait for it, or choose another --out.")
+    defer { withExtendedLifetime(lock) {} }
     let progress = ProgressLine("demo-data", total: SyntheticDataset.fieldCount(configuration), unit: "fields")
     let made = try SyntheticDataset.generate(
       configuration, folder: out + "/data", writer: DemoWriter(), progress: progress, threads: machine.threadCount)

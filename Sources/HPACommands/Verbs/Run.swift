@@ -37,7 +37,7 @@ struct Run: ParsableCommand {
   func run() throws {
     if let replay, let out { return try repeatBlend(replay, into: out) }
     let device = try Device(parsing: device.device)
-    let run = try ProjectRun(try project.open(), RunMachine(device: device, precision: precision, threads: machine.threadCount))
+    let run = try ProjectRun(try project.look(), RunMachine(device: device, precision: precision, threads: machine.threadCount))
     let plan = try run.plan()
     guard !dryRun else { return output.json ? try Output.print(json: plan) : Output.print(plan.text(freeDisk: run.freeDisk)) }
     guard !plan.stale.isEmpty else {
@@ -55,7 +55,7 @@ struct Run: ParsableCommand {
     guard let blend = try FileBytes.read(json: path, as: RunManifest.self, cure: "Name a file of results/runs/.").blend else {
       throw Failure(.badData, "holds no blend: the run did not come so far", at: .file(path), cure: "Name the manifest of a finished run.")
     }
-    let objects = ObjectFolder(path: try project.open().objects)
+    let objects = ObjectFolder(path: try project.look().objects)
     let replay = try BlendReplay(blend, objects: objects, into: folder)
     if output.json { try Output.print(json: replay) } else { Output.print(replay.text) }
     guard replay.isSame else {

@@ -198,6 +198,8 @@ struct SearchJob {
   }
 
   func run(threads: Int) throws -> (Matches, Summary) {
+    let lock = try OutputLock(out)
+    defer { withExtendedLifetime(lock) {} }
     let clock = ContinuousClock()
     let started = clock.now
     let known = try knownPairs.map(KnownPairs.init(contentsOf:))

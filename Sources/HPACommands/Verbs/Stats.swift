@@ -28,7 +28,7 @@ struct Stats: ParsableCommand {
 
   private func table() throws -> LabelTable {
     if let labels { return try LabelTable(contentsOf: labels) }
-    let folder = try project.open()
+    let folder = try project.look()
     return try folder.labels(of: try folder.dataset("train"))
   }
 

@@ -136,6 +136,8 @@ struct TrainJob {
     try TrainingConfiguration.requireHealthyBatches(images: training.count, batch: batch)
     let (drawn, held) = (try labels.labels(for: training), try labels.labels(for: validation))
     let inputs = try inputs()
+    let lock = try OutputLock(out)
+    defer { withExtendedLifetime(lock) {} }
     if restart {
       try Checkpoint.removeState(besides: out)
     } else if try isFinished(inputs) {

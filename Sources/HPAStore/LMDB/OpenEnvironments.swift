@@ -1,28 +1,5 @@
-import Foundation
+import HPACore
 import Synchronization
-
-/// Device and number of a file: the same for every path that leads to it.
-struct FileIdentity: Hashable, Sendable {
-  let device: UInt
-  let number: UInt
-
-  init?(_ path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    self.init(status)
-  }
-
-  init?(descriptor: Int32) {
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { return nil }
-    self.init(status)
-  }
-
-  private init(_ status: stat) {
-    device = UInt(status.st_dev)
-    number = UInt(status.st_ino)
-  }
-}
 
 /// The environments that this process has open, by folder, and how many users each has.
 enum OpenEnvironments {

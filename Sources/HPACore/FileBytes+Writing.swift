@@ -116,9 +116,10 @@ extension FileBytes {
     }
   }
 
-  /// Removes a file or a folder with all that is in it; one that is not there is no error.
+  /// Removes a file, a link, or a folder with all that is in it; one that is not there is no error.
   public static func remove(_ path: String) throws {
-    guard FileManager.default.fileExists(atPath: path) else { return }
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return }
     do {
       try FileManager.default.removeItem(atPath: path)
     } catch {

@@ -15,7 +15,8 @@ public enum Memory {
         .unavailable, "\(purpose) needs \(text(bytes)) of memory; \(text(available)) are free", at: .init(path: path),
         cure: "End other programs, use a machine with more memory, or work on a part of the data.")
     }
-    guard let start = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), start != MAP_FAILED else {
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    guard let start = mmap(nil, bytes, PROT_READ | PROT_WRITE, flags, -1, 0), start != MAP_FAILED else {
       throw Failure(
         .unavailable, "\(purpose) needs \(text(bytes)) of memory, more than this process may take", at: .init(path: path),
         cure: "Raise the limit (see: ulimit -v), or work on a part of the data.")

@@ -92,8 +92,8 @@ enum LockHolder {
       guard fields.count > 5, fields[1] == "FLOCK", fields[5].split(separator: ":").last.flatMap({ UInt($0) }) == UInt(status.st_ino),
         let process = pid_t(fields[4]), process > 0
       else { continue }
-      let command = (try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8))?.split(separator: "\0").map(String.init) ?? []
-      return "process \(process) (\(shortened(command)))"
+      let command = (try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8)) ?? ""
+      return "process \(process) (\(shortened(command.split(separator: "\0").map(String.init))))"
     }
     return nil
   }

@@ -29,7 +29,8 @@ struct NamedFiles {
     for (index, output) in written.enumerated() {
       for other in written[..<index] + read where Self.isSameFile(output.path, other.path) {
         throw Failure(
-          .usage, "\(output.option) and \(other.option) are the same file", at: .file(output.path), cure: "Give \(output.option) another name.")
+          .usage, "\(output.option) and \(other.option) are the same file", at: .file(output.path),
+          cure: "Give \(output.option) another name.")
       }
     }
     for input in read { ProtectedFiles.protect(input.path, named: input.option) }

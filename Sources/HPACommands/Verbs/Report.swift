@@ -44,7 +44,8 @@ struct Report: ParsableCommand {
 
   func run() throws {
     if let plots {
-      let files = try draw(in: PlotFolder(path: plots))
+      let folder = PlotFolder(path: plots)
+      let files = try pictures().flatMap { try folder.write($0.picture, as: $0.name) }
       return output.json ? try Output.print(json: ["plots": files]) : Output.print(files.joined(separator: "\n"))
     }
     let folder = try project.open()
@@ -52,26 +53,27 @@ struct Report: ParsableCommand {
     if output.json { try Output.print(json: report) } else { Output.print(Self.text(report, folder: folder)) }
   }
 
-  private func draw(in folder: PlotFolder) throws -> [String] {
-    var files: [String] = []
+  /// What the named files show. All of them are read before anything is written.
+  private func pictures() throws -> [(name: String, picture: Picture)] {
+    var pictures: [(String, Picture)] = []
     if !log.isEmpty {
       let models = try log.map { (name: log.count == 1 ? "" : $0, folds: [try LineChart.LearningCurve(contentsOf: $0)]) }
       let title = log.count == 1 ? "Learning curve of \(log[0])" : "Learning curves"
-      files += try folder.write(LineChart.learningCurves(title: title, models: models).picture, as: "learning_curves")
+      pictures.append(("learning_curves", LineChart.learningCurves(title: title, models: models).picture))
     }
     if let scores, let ids, let labels {
       let rows = try ClassScores(contentsOf: scores, ids: try ImageID.list(contentsOf: ids))
       let curves = try F1Curve.all(scores: rows, truth: try LabelTable(contentsOf: labels))
       let chosen = try thresholds.map(Thresholds.init(contentsOf:)) ?? Thresholds()
-      files += try folder.write(
-        curves.picture(title: "F1 against the threshold", images: rows.ids.count, thresholds: chosen), as: "f1_thresholds")
+      pictures.append(
+        ("f1_thresholds", curves.picture(title: "F1 against the threshold", images: rows.ids.count, thresholds: chosen)))
     }
     if let matches {
       let known = try known.map(KnownPairs.init(contentsOf:))
-      files += try folder.write(
-        try Matches(contentsOf: matches).similarityPicture(title: "How similar the matches are", known: known), as: "similarities")
+      pictures.append(
+        ("similarities", try Matches(contentsOf: matches).similarityPicture(title: "How similar the matches are", known: known)))
     }
-    return files
+    return pictures
   }
 
   static func text(_ report: RunReport, folder: ProjectFolder) -> String {

@@ -135,6 +135,7 @@ struct TrainJob {
     let (training, validation) = (folds.training(fold: fold), folds.validation(fold: fold))
     try TrainingConfiguration.requireHealthyBatches(images: training.count, batch: batch)
     let (drawn, held) = (try labels.labels(for: training), try labels.labels(for: validation))
+    let start = try initialWeights.map(TensorFiles.open)
     let inputs = try inputs()
     let lock = try OutputLock(out)
     defer { withExtendedLifetime(lock) {} }
@@ -145,7 +146,7 @@ struct TrainJob {
     }
     let sampler = try WeightedSampler(labels: drawn, seed: settings.seed)
     let trainer = try Trainer(
-      settings, inputs: inputs, initialWeights: try initialWeights.map(TensorFiles.open), stem: stem,
+      settings, inputs: inputs, initialWeights: start, stem: stem,
       classFrequencies: sampler.classFrequencies(labels: drawn), device: device, programVersion: Version.text)
     if try trainer.goOn(checkpoint: out) {
       Talk.say("\(out): goes on after epoch \(trainer.record.epochs.count) of \(settings.epochs)")

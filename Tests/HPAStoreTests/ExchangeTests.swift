@@ -227,7 +227,7 @@ extension Sample {
 
 @Suite struct ReadmeTests {
   @Test func `The README shows the very script that reads the store`() throws {
-    let readme = String(decoding: try FileBytes.read(Project.root.appending(path: "README.md").path), as: UTF8.self)
+    let readme = String(decoding: try FileBytes.read(Project.root.appending(path: "docs/store.md").path), as: UTF8.self)
     let script = String(decoding: try FileBytes.read(Project.root.appending(path: "Tests/HPAStoreTests/read_store.py").path), as: UTF8.self)
     let indented = script.split(separator: "\n", omittingEmptySubsequences: false).map { $0.isEmpty ? "" : "    " + $0 }.joined(
       separator: "\n")

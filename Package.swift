@@ -45,9 +45,12 @@ let package = Package(
   targets: [
     // Bridges to C and C++ libraries.
     .target(name: "CTorchABI"),
+    // Convolutions of our own: plain C++, which needs no LibTorch.
+    .target(name: "CConvolutionKernels", cxxSettings: [.unsafeFlags(["-fvisibility=hidden"])]),
     .target(
-      name: "CTorchShim",
+      name: "CTorchShim", dependencies: ["CConvolutionKernels"],
       cxxSettings: [
+        .headerSearchPath("../CConvolutionKernels"),
         // The ABI's header by its path: as a dependency it would come as a Clang module, which C++ cannot use here.
         .headerSearchPath("../CTorchABI/include"),
         .unsafeFlags(["-isystem", torch + "/include", "-isystem", torch + "/include/torch/csrc/api/include", "-fvisibility=hidden"]),
@@ -112,6 +115,11 @@ let package = Package(
       swiftSettings: swiftSettings),
 
     // Tests.
+    .target(
+      name: "CConvolutionHarness", dependencies: ["CConvolutionKernels"], path: "Tests/CConvolutionHarness",
+      cxxSettings: [.headerSearchPath("../../Sources/CConvolutionKernels")]),
+    .testTarget(
+      name: "CConvolutionKernelsTests", dependencies: ["CConvolutionHarness", "HPACore", "HPATestSupport"], swiftSettings: swiftSettings),
     .target(
       name: "HPATestSupport", dependencies: ["HPACore"], path: "Tests/HPATestSupport",
       // Optimised in debug builds, too: it compares networks number by number.

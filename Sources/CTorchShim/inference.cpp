@@ -1,19 +1,8 @@
 #include "inference.h"
 
-#include "Convolutions/rounding.h"
+#include "rounding.h"
 
 using namespace convolution;
-
-namespace convolution {
-
-bool is_supported(bool in_bfloat16) {
-  const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                          __builtin_cpu_supports("avx512vl");
-  // Where the processor multiplies tiles (AMX), oneDNN's kernels are several times as fast in bfloat16.
-  return has_avx512 && (!in_bfloat16 || (__builtin_cpu_supports("avx512bf16") && !__builtin_cpu_supports("amx-bf16")));
-}
-
-}  // namespace convolution
 
 Output output(const at::Tensor &like, int64_t channels, Pair size, const std::optional<ChannelPlace> &place) {
   const auto make = [&](int64_t width) {
@@ -79,7 +68,7 @@ std::unique_ptr<InferenceConvolution> InferenceConvolution::make(const Convoluti
   const bool in_bfloat16 = type == at::kBFloat16;
   const at::Tensor weight = plain_floats(parts.weight), bias = plain_floats(parts.bias), filters = plain_floats(parts.depthwise);
   const Form form{weight.size(1), weight.size(0), {weight.size(2), weight.size(3)}, parts.stride, parts.padding};
-  const bool is_whole = form.inputs % (in_bfloat16 ? step<Brain> : step<float>) == 0;
+  const bool is_whole = form.inputs % (in_bfloat16 ? step<BFloat16> : step<float>) == 0;
   if (!is_supported(in_bfloat16) || !(in_bfloat16 || type == at::kFloat) || !is_whole) return nullptr;
   std::optional<Depthwise> depthwise;
   if (filters.defined()) {
@@ -90,7 +79,7 @@ std::unique_ptr<InferenceConvolution> InferenceConvolution::make(const Convoluti
   auto result = std::make_unique<InferenceConvolution>();
   const Weights weights{numbers(weight), numbers(bias)};
   if (in_bfloat16) {
-    result->in_bfloat16_ = made<Brain>(form, weights, depthwise, parts.image);
+    result->in_bfloat16_ = made<BFloat16>(form, weights, depthwise, parts.image);
   } else {
     result->in_float32_ = made<float>(form, weights, depthwise, parts.image);
   }

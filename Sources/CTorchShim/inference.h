@@ -1,4 +1,4 @@
-// The convolutions of Convolutions/ on tensors, and the place in a wider tensor that an operation may write to.
+// The convolutions of CConvolutionKernels on tensors, and the place in a wider tensor that an operation may write to.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include "Convolutions/convolution.h"
+#include "convolution.h"
 
 // Some channels of a joined output of several branches.
 struct ChannelPlace {
@@ -61,5 +61,5 @@ class InferenceConvolution {
 
  private:
   std::unique_ptr<convolution::Convolution<float>> in_float32_;
-  std::unique_ptr<convolution::Convolution<convolution::Brain>> in_bfloat16_;
+  std::unique_ptr<convolution::Convolution<convolution::BFloat16>> in_bfloat16_;
 };

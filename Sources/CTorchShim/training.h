@@ -1,9 +1,9 @@
-// Convolutions with gradients by the kernels of Convolutions/.
+// Convolutions with gradients by the kernels of CConvolutionKernels.
 #pragma once
 
 #include <ATen/ATen.h>
 
-#include "Convolutions/convolution.h"
+#include "convolution.h"
 
 // Whether `filtered` computes this convolution, and faster than oneDNN: three or seven taps in float32 on the CPU, while gradients are wanted.
 bool can_filter(const at::Tensor &input, const at::Tensor &weight, convolution::Pair stride, convolution::Pair padding);

@@ -7,7 +7,7 @@
 #include <new>
 #include <vector>
 
-#include "../workers.h"
+#include "workers.h"
 #include "tile.h"
 
 namespace convolution {

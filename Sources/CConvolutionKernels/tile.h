@@ -16,7 +16,7 @@
 namespace convolution {
 
 // Bits of a bfloat16.
-using Brain = uint16_t;
+using BFloat16 = uint16_t;
 
 // Channels of a vector, of a block of weights, and pixels of a tile.
 constexpr int lanes = 16;
@@ -28,11 +28,11 @@ template <class Element>
 constexpr int64_t step = 4 / int64_t(sizeof(Element));
 
 HPA_AVX512_INLINE __m512 load(const float *values, __mmask16 mask = 0xffff) { return _mm512_maskz_loadu_ps(mask, values); }
-HPA_AVX512_INLINE __m512 load(const Brain *values, __mmask16 mask = 0xffff) {
+HPA_AVX512_INLINE __m512 load(const BFloat16 *values, __mmask16 mask = 0xffff) {
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, values)), 16));
 }
 HPA_AVX512_INLINE void store(float *place, __m512 values, __mmask16 mask = 0xffff) { _mm512_mask_storeu_ps(place, mask, values); }
-HPA_AVX512_INLINE void store(Brain *place, __m512 values, __mmask16 mask = 0xffff) {
+HPA_AVX512_INLINE void store(BFloat16 *place, __m512 values, __mmask16 mask = 0xffff) {
   _mm256_mask_storeu_epi16(place, mask, __m256i(_mm512_cvtneps_pbh(values)));
 }
 
@@ -73,6 +73,14 @@ HPA_AVX512_INLINE __m512 multiply_add(__m512 left, __m512 right, __m512 sum) {
   }
 }
 
+// One float32, or the bits of two bfloat16.
+template <class Element>
+HPA_AVX512_INLINE float four_bytes(const Element *numbers, int64_t offset) {
+  float bits;
+  __builtin_memcpy(&bits, reinterpret_cast<const char *>(numbers) + offset, sizeof bits);
+  return bits;
+}
+
 // A factor of the sum: pixels x (taps x depth), and (taps x depth) x channels.
 template <class Element>
 struct Factors {
@@ -100,14 +108,14 @@ HPA_AVX512 void multiply(const Factors<Element> &factors, const Destination<Resu
   const char *weights = reinterpret_cast<const char *>(factors.weights);
   const int64_t start = factors.shift * int64_t(sizeof(Element)), end = start + factors.depth * int64_t(sizeof(Element));
   for (int64_t tap = 0; tap < factors.taps; ++tap) {
-    const char *const *sources = reinterpret_cast<const char *const *>(factors.pixels) + tap * pixels;
+    const Element *const *sources = factors.pixels + tap * pixels;
     for (int64_t offset = start; offset < end; offset += 4, weights += vectors * 64) {
       __m512 weight[vectors];
 #pragma unroll
       for (int vector = 0; vector < vectors; ++vector) weight[vector] = _mm512_load_ps(weights + vector * 64);
 #pragma unroll
       for (int pixel = 0; pixel < pixels; ++pixel) {
-        const __m512 number = _mm512_set1_ps(*reinterpret_cast<const float *>(sources[pixel] + offset));
+        const __m512 number = _mm512_set1_ps(four_bytes(sources[pixel], offset));
 #pragma unroll
         for (int vector = 0; vector < vectors; ++vector) {
           sums[pixel][vector] = multiply_add<Element>(number, weight[vector], sums[pixel][vector]);

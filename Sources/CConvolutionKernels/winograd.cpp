@@ -277,6 +277,6 @@ std::unique_ptr<Convolution<Element>> winograd(const Form &form, const Weights &
 }
 
 template std::unique_ptr<Convolution<float>> winograd(const Form &, const Weights &);
-template std::unique_ptr<Convolution<Brain>> winograd(const Form &, const Weights &);
+template std::unique_ptr<Convolution<BFloat16>> winograd(const Form &, const Weights &);
 
 }  // namespace convolution

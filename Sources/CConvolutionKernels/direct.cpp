@@ -249,8 +249,8 @@ std::unique_ptr<Convolution<Element>> separable(const Form &form, const Weights 
 }
 
 template std::unique_ptr<Convolution<float>> direct(const Form &, const Weights &);
-template std::unique_ptr<Convolution<Brain>> direct(const Form &, const Weights &);
+template std::unique_ptr<Convolution<BFloat16>> direct(const Form &, const Weights &);
 template std::unique_ptr<Convolution<float>> separable(const Form &, const Weights &, const Depthwise &);
-template std::unique_ptr<Convolution<Brain>> separable(const Form &, const Weights &, const Depthwise &);
+template std::unique_ptr<Convolution<BFloat16>> separable(const Form &, const Weights &, const Depthwise &);
 
 }  // namespace convolution

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "../numbers.h"
+#include "numbers.h"
 #include "convolution.h"
 
 namespace convolution {

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "../numbers.h"
-#include "../workers.h"
+#include "numbers.h"
+#include "workers.h"
 
 namespace convolution {
 

@@ -85,6 +85,7 @@ let package = Package(
     room("HPATorch", ["HPACore", "CTorchABI", "CZip"]),
     room("HPAImages", ["HPACore", "CImageCodecs", "COpenSSL"]),
     room("HPADatasets", ["HPACore", "HPAImages"]),
+    room("HPASynthetic", ["HPACore", "HPAImages"]),
     room("HPABackbones", ["HPACore", "HPATorch"]),
     // Optimised in debug builds, too: their tests look at every page of many stores, and at tens of millions of pairs.
     room("HPAStore", ["HPACore", "CLMDB", "CDeflate", "CHDF5", "COpenSSL", "CZip"], settings: optimised),
@@ -95,7 +96,7 @@ let package = Package(
     room(
       "HPACommands",
       [
-        "HPACore", "HPATorch", "HPAImages", "HPADatasets", "HPABackbones", "HPAStore", "HPAIndex", "HPAStacker", "HPABlend",
+        "HPACore", "HPATorch", "HPAImages", "HPADatasets", "HPASynthetic", "HPABackbones", "HPAStore", "HPAIndex", "HPAStacker", "HPABlend",
         "HPAPictures", "Yams", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .executableTarget(name: "hpa-feat", dependencies: ["HPACommands"], swiftSettings: swiftSettings),
@@ -128,6 +129,7 @@ let package = Package(
     tests("HPATorch"),
     tests("HPAImages"),
     tests("HPADatasets", ["HPAImages"]),
+    tests("HPASynthetic", ["HPAImages"]),
     tests("HPABackbones", ["HPATorch"]),
     tests("HPAStore", scripts: ["read_store.py"]),
     tests("HPAIndex", ["CSearchKernels"], scripts: ["nearest_oracle.py"]),

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Foundation
 import HPACore
-import HPADatasets
 import HPAImages
+import HPASynthetic
 
 struct DemoData: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -2,7 +2,7 @@ import HPACore
 import HPATestSupport
 import Testing
 
-@testable import HPADatasets
+@testable import HPASynthetic
 
 /// Where in a cell the light of a class must lie.
 struct ExpectedPlace: Sendable, CustomTestStringConvertible {

@@ -4,7 +4,7 @@ import HPATestSupport
 import Synchronization
 import Testing
 
-@testable import HPADatasets
+@testable import HPASynthetic
 
 /// Keeps pictures in memory instead of encoding them.
 final class PictureRecorder: SyntheticWriter {

@@ -1,5 +1,5 @@
 # make demo   set up, build, make the demo data, run the whole job, print the result table
-# make test   set up what is missing, run every test
+# make test   set up what is missing, run every test, say what was skipped and where the time went
 # make fuzz   feed the readers of foreign files for hours (docs/fuzzing.md)
 SHELL := /bin/bash
 SEED ?= 1
@@ -10,7 +10,10 @@ SECONDS ?= 1200
 # Tests see the inside of modules, so they are built apart from the program; optimised, since the numerical ones are heavy.
 TEST_BUILD := -c release -Xswiftc -enable-testing --scratch-path .build-test
 
-.PHONY: setup build demo test fuzz parity torture bench format lint install clean
+# The modules that hold threads, memory maps and C code. LibTorch is not built with sanitizers.
+SANITIZED := HPACoreTests|HPAStoreTests|HPAIndexTests|HPAImagesTests|CConvolutionKernelsTests
+
+.PHONY: setup build demo test fuzz parity torture sanitize bench format lint install clean
 
 setup:
 	@scripts/setup build
@@ -24,7 +27,7 @@ demo: build
 test:
 	@scripts/setup test
 	swift build $(TEST_BUILD) --build-tests
-	swift test $(TEST_BUILD) --skip-build
+	scripts/test $(TEST_BUILD) --skip-build
 
 # LibTorch itself stays in .deps/ of this checkout.
 install: build
@@ -49,6 +52,12 @@ torture:
 	swift build $(TEST_BUILD) --build-tests
 	HPA_KILLS=200 swift test $(TEST_BUILD) --skip-build --filter "KillTests|KilledRunTests"
 
+# ThreadSanitizer, then AddressSanitizer, over the modules without LibTorch.
+sanitize:
+	@scripts/setup test
+	TSAN_OPTIONS=halt_on_error=1 swift test -c release -Xswiftc -enable-testing --sanitize=thread --scratch-path .build-thread --filter "$(SANITIZED)"
+	ASAN_OPTIONS=detect_leaks=0 swift test -c release -Xswiftc -enable-testing --sanitize=address --scratch-path .build-address --filter "$(SANITIZED)"
+
 # The store against py-lmdb and h5py; the search against faiss-cpu, usearch, NumPy and PyTorch; networks against PyTorch, ONNX Runtime and OpenVINO;
 # decoding against Pillow, OpenCV, tifffile and torchvision; images to features against the Python way; training and the stacker against PyTorch. How a
 # search grows is drawn, too.
@@ -70,4 +79,4 @@ lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
 
 clean:
-	rm -rf .build .build-test .build-fuzz .fuzz .goldens
+	rm -rf .build .build-test .build-fuzz .build-thread .build-address .fuzz .goldens

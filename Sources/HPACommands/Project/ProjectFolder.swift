@@ -24,7 +24,7 @@ struct ProjectFolder {
     }
     configuration = try ProjectConfiguration(contentsOf: file)
     lock = isChanged ? try Self.lock(root, isShared: true) : nil
-    protectInputs()
+    if isChanged { protectInputs() }
   }
 
   /// - Parameter isShared: verbs work beside each other, and `run` alone.
@@ -38,7 +38,10 @@ struct ProjectFolder {
   /// Keeps every other command away from the project.
   ///
   /// - Throws: `unavailable` where one is at work.
-  func lockAlone() throws -> FolderLock { try Self.lock(root, isShared: false) }
+  func lockAlone() throws -> FolderLock {
+    protectInputs()
+    return try Self.lock(root, isShared: false)
+  }
 
   /// Nothing that a verb makes may take the place of what `hpa.yaml` names.
   private func protectInputs() {

@@ -70,9 +70,9 @@ struct Workbench {
       "--queries q.npy --gallery g.npy --query-ids ids.csv --gallery-ids gids.csv --known groups.csv --top 3 --out new.csv",
       outputs: ["--out"], inputs: ["--queries", "--gallery", "--query-ids", "--gallery-ids", "--known"]),
     Job(
-      "index build", "--gallery g.npy --gallery-ids gids.csv --recipe recipe.yaml --out new.faiss", outputs: ["--out"],
+      "index build", "--gallery g.npy --gallery-ids gids.csv --recipe recipe.yaml --out new.faiss",
       inputs: ["--gallery", "--gallery-ids", "--recipe"]),
-    Job("index show", "--index g.faiss", inputs: ["--index"]),
+    Job("index show", "--index g.faiss"),
     Job("index recipes", ""),
     Job(
       "groups", "--features q.npy --ids ids.csv --with g.npy --with-ids gids.csv --min-score 0.5 --out new.csv", outputs: ["--out"],

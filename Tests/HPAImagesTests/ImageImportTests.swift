@@ -1,5 +1,5 @@
 import Foundation
-import HPACore
+@testable import HPACore
 import HPAImages
 import HPATestSupport
 import Testing
@@ -42,11 +42,15 @@ import Testing
     #expect(try outputs() == made)
   }
 
+  /// The number of a process that is gone.
+  private func endedProcess() throws -> String { String(try Subprocess.run("/bin/bash", ["-c", "echo $$"]).standardOutput.dropLast()) }
+
   @Test func `a run that was killed is gone on with, and ends with the same bytes`() throws {
     _ = try job.run()
     let made = try outputs()
     try FileManager.default.removeItem(atPath: "\(job.out)/4/b_1_yellow.png")
-    try FileBytes.write([1, 2, 3], to: "\(job.out)/4/b_1_yellow.png.part-99-1")
+    try FileBytes.write(
+      [1, 2, 3], to: FileBytes.aside(for: "\(job.out)/4/b_1_yellow.png").replacing("-\(getpid())-", with: "-\(try endedProcess())-"))
     for stain in Stain.allCases { try FileManager.default.removeItem(atPath: "\(job.out)/8/c_\(stain.rawValue).png") }
     #expect(try job.run() == ImageImport.Report(imported: 2, alreadyThere: 1))
     #expect(try outputs() == made)
